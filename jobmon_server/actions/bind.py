@@ -1,0 +1,160 @@
+"""Workflows and tasks become known: once, whole or not at all, and the same again when the same is asked again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from jobmon_client.states import Outcome, WorkflowStatus
+from jobmon_server.actions.settle import settle_locked
+from jobmon_server.db import binding, workflows
+from jobmon_server.db.binding import KnownTask
+from jobmon_server.db.transaction import LostRace
+from jobmon_server.db.types import canonical_json
+from jobmon_server.errors import Invalid, Malformed, Unknown
+
+_CLOSED = frozenset({WorkflowStatus.DONE, WorkflowStatus.STOPPED})
+#: How many problems one refusal names.
+_MOST_PROBLEMS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class BoundWorkflow:
+    """A workflow that is known now, or was before (`duplicate`)."""
+
+    outcome: Outcome
+    workflow_id: int
+    status: WorkflowStatus
+
+
+@dataclass(frozen=True, slots=True)
+class BoundTasks:
+    """The ids of the tasks in the order given; `differed` were known before with another definition, which stays."""
+
+    task_ids: list[int]
+    differed: list[str]
+    num_new: int
+
+
+def bind_workflow(connection: Connection, **definition: Any) -> BoundWorkflow:
+    """Make a workflow known; the same client_id and request_id again give the same workflow, first bind wins."""
+    known = binding.find_workflow(connection, definition.get("client_id"), definition.get("request_id"))
+    if known is not None:
+        return BoundWorkflow(Outcome.DUPLICATE, known.id, known.status)
+    try:
+        workflow_id = binding.add_workflow(connection, definition)
+    except IntegrityError as taken:
+        raise LostRace from taken
+    return BoundWorkflow(Outcome.APPLIED, workflow_id, WorkflowStatus.REGISTERED)
+
+
+def bind_tasks(
+    connection: Connection,
+    workflow_id: int,
+    tasks: Sequence[dict[str, Any]],
+    arrays: Iterable[dict[str, Any]] = (),
+) -> BoundTasks:
+    """Make tasks and their dependencies known, all or none. Raises `Malformed`, `Unknown`, or `Invalid` when it is over.
+
+    A known name keeps its first definition.
+    """
+    locked = workflows.lock_workflow(connection, workflow_id)
+    if locked is None:
+        raise Unknown("workflow", workflow_id)
+    if locked.status in _CLOSED:
+        raise Invalid(f"The workflow is {locked.status}.", extra={"status": locked.status})
+    _refuse_twice(tasks)
+    names = {task["name"] for task in tasks}
+    wanted = names.union(*(task["upstream"] for task in tasks))
+    known = binding.known_tasks(connection, workflow_id, wanted)
+    _refuse_unknown_upstreams(tasks, names | known.keys())
+    new = [task for task in tasks if task["name"] not in known]
+    _refuse_cycles(new)
+    array_ids = binding.arrays(connection, workflow_id, {task["array"] for task in new}, list(arrays))
+    added = _add(connection, locked.workflow_id, new, array_ids, known, locked.now)
+    settle_locked(connection, locked)
+    ids = {name: task.task_id for name, task in known.items()} | added
+    differed = [
+        task["name"] for task in tasks if task["name"] in known and digest(task) != known[task["name"]].digest
+    ]
+    return BoundTasks([ids[task["name"]] for task in tasks], differed, len(new))
+
+
+def digest(task: dict[str, Any]) -> str:
+    """Return what tells one definition of a task from another."""
+    definition = {**task, "upstream": sorted(set(task["upstream"]))}
+    return hashlib.blake2b(canonical_json(definition).encode(), digest_size=16).hexdigest()
+
+
+def _add(
+    connection: Connection,
+    workflow_id: int,
+    new: Sequence[dict[str, Any]],
+    array_ids: dict[str, int],
+    known: dict[str, KnownTask],
+    now: Any,
+) -> dict[str, int]:
+    passed_on = {name for name, task in known.items() if task.is_released}
+    rows = []
+    for task in new:
+        row = {key: value for key, value in task.items() if key not in {"upstream", "array"}}
+        row |= {
+            "workflow_id": workflow_id,
+            "array_id": array_ids[task["array"]],
+            "upstreams_left": len(set(task["upstream"]) - passed_on),
+            "definition_digest": digest(task),
+            "created_at": now,
+            "updated_at": now,
+        }
+        rows.append(row)
+    added = binding.add_tasks(connection, workflow_id, rows)
+    ids = {name: task.task_id for name, task in known.items()} | added
+    binding.add_edges(
+        connection, [(ids[up], added[task["name"]]) for task in new for up in set(task["upstream"])]
+    )
+    return added
+
+
+def _refuse_twice(tasks: Sequence[dict[str, Any]]) -> None:
+    counts = Counter(task["name"] for task in tasks)
+    _refuse(
+        (f"tasks.{position}.name", f"{task['name']!r} is given more than once in this call")
+        for position, task in enumerate(tasks)
+        if counts[task["name"]] > 1
+    )
+
+
+def _refuse_unknown_upstreams(tasks: Sequence[dict[str, Any]], names: set[str]) -> None:
+    _refuse(
+        (f"tasks.{position}.upstream.{index}", f"{upstream!r} is no task of this call or of the workflow")
+        for position, task in enumerate(tasks)
+        for index, upstream in enumerate(task["upstream"])
+        if upstream not in names
+    )
+
+
+def _refuse_cycles(new: Sequence[dict[str, Any]]) -> None:
+    sorter = TopologicalSorter({task["name"]: task["upstream"] for task in new})
+    try:
+        sorter.prepare()
+    except CycleError as cycle:
+        walk = list(reversed(cycle.args[1]))
+        position = next(index for index, task in enumerate(new) if task["name"] in walk)
+        problem = f"a cycle: {' → '.join(walk[:20])}{' → …' if len(walk) > 20 else ''}"
+        raise Malformed.field(f"tasks.{position}.upstream", problem) from None
+
+
+def _refuse(problems: Iterable[tuple[str, str]]) -> None:
+    details = [
+        {"field": field, "problem": problem}
+        for _, (field, problem) in zip(range(_MOST_PROBLEMS), problems, strict=False)
+    ]
+    if details:
+        raise Malformed(details=details)

@@ -1,0 +1,147 @@
+"""Instances move, one or many in a transaction: lock, decide, write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from jobmon_client.states import Outcome, TaskInstanceStatus, TaskStatus
+from jobmon_server.actions.decide import decide, decide_claim, followed
+from jobmon_server.actions.reports import Report
+from jobmon_server.actions.scaling import with_resources
+from jobmon_server.db import pairs
+from jobmon_server.db.moves import Change, write, write_many
+from jobmon_server.fsm.task import LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one report: all that a reply says, and where a settle may be due (`left_workflow_id`)."""
+
+    outcome: Outcome
+    task_instance_id: int
+    status: TaskInstanceStatus | None = None
+    task_status: TaskStatus | None = None
+    report_by: datetime | None = None
+    wanted: TaskInstanceStatus | None = None
+    assignment: dict[str, Any] | None = None
+    left_workflow_id: int | None = None
+    place: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_remarkable(self) -> bool:
+        """Whether a batch reply lists it: not applied, or the status is not the one that its report wanted."""
+        return self.outcome is not Outcome.APPLIED or (
+            self.wanted is not None and self.status is not self.wanted
+        )
+
+
+def report(connection: Connection, task_instance_id: int, news: Report) -> Verdict:
+    """Move one instance, and its task with it, to where a caller says it is."""
+    is_running = news.wanted is TaskInstanceStatus.RUNNING
+    was = pairs.lock(connection, task_instance_id, assignment=is_running)
+    if was is None:
+        return Verdict(Outcome.UNKNOWN, task_instance_id)
+    (change,) = with_resources(connection, [decide(was, news)])
+    write(connection, change)
+    return verdict(change, news)
+
+
+def report_many(connection: Connection, items: Sequence[tuple[int, Report]]) -> list[Verdict | None]:
+    """Apply many reports in the order given; each has its own outcome, none costs another.
+
+    At most `pairs.BATCH` distinct instances. None for those of an instance that was passed over: report it alone.
+    """
+    locked = pairs.lock_many(connection, (task_instance_id for task_instance_id, _ in items))
+    now = dict(locked.pairs)
+    verdicts: list[Verdict | None] = []
+    changes: list[Change] = []
+    for task_instance_id, news in items:
+        was = now.get(task_instance_id)
+        if was is None:
+            is_passed_over = task_instance_id in locked.passed_over
+            verdicts.append(None if is_passed_over else Verdict(Outcome.UNKNOWN, task_instance_id))
+            continue
+        change = decide(was, news)
+        changes.append(change)
+        now[task_instance_id] = followed(change)
+        verdicts.append(verdict(change, news))
+    waves = Waves()
+    for change in with_resources(connection, changes):
+        waves.add(change)
+    waves.write(connection)
+    return verdicts
+
+
+def claim(
+    connection: Connection, news: Report, distributor: str, task_instance_ids: Sequence[int]
+) -> tuple[list[Verdict], Sequence[int]]:
+    """Give the named instances to a distributor; what another holds is fenced. Also those passed over: claim each alone."""
+    locked = pairs.lock_many(connection, task_instance_ids)
+    known = {*locked.pairs, *locked.passed_over}
+    unknown = [Verdict(Outcome.UNKNOWN, one) for one in task_instance_ids if one not in known]
+    return [*_give(connection, news, distributor, locked.pairs), *unknown], locked.passed_over
+
+
+def claim_next(
+    connection: Connection,
+    news: Report,
+    distributor: str,
+    cluster: str,
+    limit: int,
+    workflow_id: int | None = None,
+) -> list[Verdict]:
+    """Give a distributor the next instances that wait for its cluster: by priority, then the oldest."""
+    return _give(
+        connection, news, distributor, pairs.claimable(connection, cluster, limit, workflow_id).pairs
+    )
+
+
+def _give(
+    connection: Connection, news: Report, distributor: str, locked: dict[int, pairs.Locked]
+) -> list[Verdict]:
+    changes = [decide_claim(was, news, distributor) for was in locked.values()]
+    write_many(connection, changes)
+    return [verdict(change, news) for change in changes]
+
+
+class Waves:
+    """Changes in the order given, cut so that each set-based write holds one change of an instance at most."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._waves: list[list[Change]] = []
+        self._depth: dict[int, int] = {}
+
+    def add(self, change: Change) -> None:
+        """Take a change into the first wave that has none of its instance."""
+        depth = self._depth.get(change.was.task_instance_id, 0)
+        if depth == len(self._waves):
+            self._waves.append([])
+        self._waves[depth].append(change)
+        self._depth[change.was.task_instance_id] = depth + 1
+
+    def write(self, connection: Connection) -> None:
+        """Write all waves in order."""
+        for wave in self._waves:
+            write_many(connection, wave)
+
+
+def verdict(change: Change, news: Report | None = None) -> Verdict:
+    """Say what a change means for whoever reported it."""
+    has_left = change.was.pair.task in LIVE and change.plan.task not in LIVE
+    return Verdict(
+        change.plan.outcome,
+        change.was.task_instance_id,
+        change.plan.task_instance,
+        change.plan.task,
+        change.report_by,
+        None if news is None else news.wanted,
+        change.was.assignment,
+        change.was.workflow_id if has_left else None,
+        {"array_step_id": change.was.array_step_id},
+    )

@@ -1,0 +1,39 @@
+"""Changes that make a task adjust its resources carry what it asks for next, in the same transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from jobmon_client.states import TaskStatus
+from jobmon_server.db.moves import Change
+from jobmon_server.db.scaling import read_scales
+from jobmon_server.fsm.resources import scale
+
+
+def with_resources(connection: Connection, changes: Sequence[Change]) -> list[Change]:
+    """Return the changes, those that lead to ADJUSTING_RESOURCES with the scaled resources; one statement if any do."""
+    short = [change.was.task_id for change in changes if _is_short(change)]
+    if not short:
+        return list(changes)
+    asked = read_scales(connection, short)
+    return [
+        replace(change, task=change.task | _scaled(change, asked[change.was.task_id]))
+        if _is_short(change)
+        else change
+        for change in changes
+    ]
+
+
+def _is_short(change: Change) -> bool:
+    return change.task.get("status") is TaskStatus.ADJUSTING_RESOURCES
+
+
+def _scaled(change: Change, asked: Any) -> dict[str, Any]:
+    if not asked.resource_scales:
+        return {}
+    wanted = scale(asked.requested_resources, asked.resource_scales, change.plan.num_attempts)
+    return {"requested_resources": wanted}

@@ -1,0 +1,67 @@
+"""The application: the only place where database, settings, routes and the error door are joined."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import structlog
+from flask import Flask, Response, current_app, g, request
+
+from jobmon_server.config import Settings
+from jobmon_server.db.transaction import Database
+from jobmon_server.routes import BLUEPRINTS, door, health, metrics, openapi
+from jobmon_server.tally import Tally
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Jobmon:
+    """What a route finds in `app.extensions["jobmon"]`."""
+
+    database: Database
+    settings: Settings
+
+
+def create_app(database: Database, settings: Settings | None = None) -> Flask:
+    """Make the WSGI application over a database; nothing is read from disk or environment after this."""
+    settings = settings or Settings()
+    app = Flask("jobmon_server", static_folder=None, template_folder=None)
+    app.extensions["jobmon"] = Jobmon(database, settings)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
+    door.install(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    openapi.install(app, BLUEPRINTS)
+    health.install(app)
+    metrics.install(app)
+    database.tally.know_routes(
+        (method, rule.rule) for rule in app.url_map.iter_rules() for method in rule.methods or ()
+    )
+    app.before_request(_start_clock)
+    app.after_request(_log_request)
+    return app
+
+
+def _start_clock() -> None:
+    g.started = time.perf_counter()
+
+
+def _log_request(response: Response) -> Response:
+    """Count the request and log it once, after it: quietly when it succeeded."""
+    seconds = time.perf_counter() - g.started
+    rule = request.url_rule.rule if request.url_rule else ""
+    tally: Tally = current_app.extensions["jobmon"].database.tally
+    tally.request(request.method, rule, response.status_code, seconds)
+    write = log.debug if response.status_code < 400 else log.info
+    write(
+        "request",
+        route=rule or request.path,
+        method=request.method,
+        status=response.status_code,
+        outcome=getattr(response, "outcome", None),
+        milliseconds=round(seconds * 1000, 3),
+        ids=request.view_args or {},
+    )
+    return response

@@ -1,0 +1,202 @@
+"""Settings of the server: flag, then `JOBMON_*` of the environment, then the TOML file, then the default.
+
+The only reader of `os.environ` in the server. The file is `JOBMON_SERVER_CONFIG_FILE`, or `jobmon/server.toml` under the
+XDG configuration directory; its keys are the field names of `Settings`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from jobmon_server.errors import ConfigurationError
+
+LEVELS = ("debug", "info", "warning", "error")
+SQLITE = "sqlite:///"
+SCHEMES = ("sqlite", "mysql+pymysql", "mariadb+pymysql")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a server process goes by; every value is checked when it is made."""
+
+    database_url: str = ""
+    data_dir: str = ""
+    host: str = "127.0.0.1"
+    port: int = 5070
+    workers: int = 0
+    threads: int = 8
+    reaper_period: float = 1.0
+    lease: float = 10.0
+    while_used: str = ""
+    max_content_length: int = 64 * 1024 * 1024
+    log_level: str = "info"
+
+    @classmethod
+    def load(cls, flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Self:
+        """Join all sources; a flag that is None was not given. Raises ConfigurationError."""
+        environment = os.environ if environ is None else environ
+        given = {
+            **_from_file(environment),
+            **_from_environment(environment),
+            **{name: value for name, value in (flags or {}).items() if value is not None},
+        }
+        settings = cls(**{name: _checked(name, value) for name, value in given.items()})
+        return settings.completed(_home(environment, "XDG_DATA_HOME", ".local/share"))
+
+    def completed(self, data_home: Path) -> Self:
+        """Fill in what depends on other settings, and refuse what does not go together."""
+        data_dir = self.data_dir or str(data_home / "jobmon")
+        url = self.database_url or f"{SQLITE}{Path(data_dir).absolute() / 'jobmon.db'}"
+        is_sqlite = url.startswith("sqlite")
+        if is_sqlite and self.workers > 1:
+            raise ConfigurationError(
+                "workers: SQLite means one server process, so at most 1; use MariaDB for more."
+            )
+        if not _is_loopback(self.host):
+            raise ConfigurationError(
+                f"host: {self.host} is not a loopback address (127.0.0.1, ::1, localhost); a server without"
+                " authentication listens nowhere else."
+            )
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        workers = 1 if is_sqlite else self.workers or len(os.sched_getaffinity(0))
+        return type(self)(**{**values, "database_url": url, "data_dir": data_dir, "workers": workers})
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The database's file, absolute; None for a database that is none."""
+        path = self.database_url.removeprefix(SQLITE).partition("?")[0]
+        has_file = self.database_url.startswith(SQLITE) and path not in {"", ":memory:"}
+        return Path(path).absolute() if has_file else None
+
+    def make_directory(self) -> None:
+        """Make the directory that the database's file or the server file lies in, for this user alone."""
+        try:
+            self.server_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ConfigurationError(f"Cannot make {self.server_file.parent}: {error.strerror}.") from None
+
+    @property
+    def server_file(self) -> Path:
+        """The file that says where this database's server listens; beside a SQLite file, else in the data directory."""
+        if self.sqlite_file is not None:
+            return self.sqlite_file.with_name(self.sqlite_file.name + ".server")
+        digest = hashlib.sha256(self.database_url.encode()).hexdigest()[:16]
+        return Path(self.data_dir, f"{digest}.server")
+
+
+def _home(environ: Mapping[str, str], variable: str, otherwise: str) -> Path:
+    """Return an XDG directory, which counts only if it is absolute."""
+    named = Path(environ.get(variable) or "")
+    return named if named.is_absolute() else Path(environ.get("HOME") or Path.home()) / otherwise
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    names = {f"JOBMON_{field.name.upper()}": field.name for field in fields(Settings)}
+    return {names[key]: value for key, value in environ.items() if key in names and value}
+
+
+def _from_file(environ: Mapping[str, str]) -> dict[str, Any]:
+    named = environ.get("JOBMON_SERVER_CONFIG_FILE")
+    path = Path(named or _home(environ, "XDG_CONFIG_HOME", ".config") / "jobmon" / "server.toml")
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if named:
+            raise ConfigurationError(f"JOBMON_SERVER_CONFIG_FILE: there is no file {path}.") from None
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+    allowed = [field.name for field in fields(Settings)]
+    unknown = [key for key in given if key not in allowed]
+    if unknown:
+        raise ConfigurationError(
+            f"{path}: {', '.join(unknown)} is no setting; allowed: {', '.join(allowed)}."
+        )
+    return given
+
+
+def _number(kind: type[int | float], least: float, most: float) -> Callable[[Any], Any]:
+    """Make the check of a number in a range."""
+
+    def check(value: Any) -> int | float:
+        if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+            raise ValueError
+        number = kind(value)
+        if not least <= number <= most:
+            raise ValueError
+        return number
+
+    check.__doc__ = f"a{'n integer' if kind is int else ' number'} from {least} to {most}"
+    return check
+
+
+def _text(value: Any) -> str:
+    """a string"""  # noqa: D403 - it is put into a sentence
+    if not isinstance(value, str):
+        raise ValueError  # noqa: TRY004 - one kind of error for every wrong value
+    return value
+
+
+def _url(value: Any) -> str:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(_text(value))
+    except ArgumentError:
+        raise ValueError from None
+    if value.partition(":")[0] not in SCHEMES:
+        raise ValueError
+    return str(value)
+
+
+_url.__doc__ = f"a database URL of the form {', '.join(f'{scheme}://…' for scheme in SCHEMES)}"
+
+
+def _level(value: Any) -> str:
+    if str(value).lower() not in LEVELS:
+        raise ValueError
+    return str(value).lower()
+
+
+_level.__doc__ = f"one of {', '.join(LEVELS)}"
+
+CHECKS: dict[str, Callable[[Any], Any]] = {
+    "database_url": _url,
+    "data_dir": _text,
+    "host": _text,
+    "port": _number(int, 0, 65535),
+    "workers": _number(int, 1, 1024),
+    "threads": _number(int, 1, 1024),
+    "reaper_period": _number(float, 0.01, 3600.0),
+    "lease": _number(float, 0.1, 3600.0),
+    "while_used": _text,
+    "max_content_length": _number(int, 1024, 2**31),
+    "log_level": _level,
+}
+
+
+def _checked(name: str, value: Any) -> Any:
+    """Return the value as its type, or raise ConfigurationError naming the setting and what it may be."""
+    check = CHECKS[name]
+    try:
+        return check(value)
+    except (ValueError, TypeError, OverflowError):
+        # A database URL may hold a password.
+        shown = "the value" if name == "database_url" else repr(value)
+        raise ConfigurationError(f"{name}: {shown} is not {check.__doc__}.") from None
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach the address; a name other than localhost is not trusted."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,97 @@
+"""The rows that binding makes and finds, in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.engine import Connection
+
+from jobmon_server.db import clock
+from jobmon_server.db.models import array, edge, task, workflow
+from jobmon_server.db.types import inserted_id
+from jobmon_server.fsm.task import TASK
+from jobmon_server.fsm.workflow import WORKFLOW
+
+_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTask:
+    """A task that was bound before; `is_released` when its DONE has been passed on, so that nobody waits for it."""
+
+    task_id: int
+    is_released: bool
+    digest: str
+
+
+def find_workflow(connection: Connection, client_id: str | None, request_id: str | None) -> Any:
+    """Return the row, `id` and `status`, of the workflow that this request made before; None when it made none."""
+    if client_id is None or request_id is None:
+        return None
+    statement = select(workflow.c.id, workflow.c.status).where(
+        workflow.c.client_id == client_id, workflow.c.request_id == request_id
+    )
+    return connection.execute(statement).one_or_none()
+
+
+def add_workflow(connection: Connection, definition: dict[str, Any]) -> int:
+    """Insert a workflow."""
+    now = clock.read_clock(connection)
+    row = {**definition, "status": WORKFLOW.initial, "created_at": now, "updated_at": now}
+    return inserted_id(connection.execute(insert(workflow).values(row)))
+
+
+def known_tasks(connection: Connection, workflow_id: int, names: Iterable[str]) -> dict[str, KnownTask]:
+    """Return those of the names that the workflow has already."""
+    known: dict[str, KnownTask] = {}
+    for some in _pieces(sorted(names)):
+        statement = select(task.c.name, task.c.id, task.c.released, task.c.definition_digest).where(
+            task.c.workflow_id == workflow_id, task.c.name.in_(some)
+        )
+        for row in connection.execute(statement):
+            known[row.name] = KnownTask(row.id, row.released, row.definition_digest)
+    return known
+
+
+def arrays(
+    connection: Connection, workflow_id: int, names: set[str], limits: Sequence[dict[str, Any]]
+) -> dict[str, int]:
+    """Get or make the arrays of these names; set the limits that are given. Returns their ids by name."""
+    given = {one["name"]: one.get("max_concurrently_running") for one in limits}
+    statement = select(array.c.name, array.c.id).where(array.c.workflow_id == workflow_id)
+    known = {row.name for row in connection.execute(statement)}
+    missing = sorted((names | given.keys()) - known)
+    rows = [
+        {"workflow_id": workflow_id, "name": name, "max_concurrently_running": given.get(name)}
+        for name in missing
+    ]
+    if rows:
+        connection.execute(insert(array), rows)
+    for name in sorted(given.keys() & known):
+        limited = update(array).where(array.c.workflow_id == workflow_id, array.c.name == name)
+        connection.execute(limited.values(max_concurrently_running=given[name]))
+    return {row.name: row.id for row in connection.execute(statement)}
+
+
+def add_tasks(connection: Connection, workflow_id: int, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Insert tasks; the workflow is locked, so what is newer than before is ours. Returns their ids by name."""
+    of_workflow = task.c.workflow_id == workflow_id
+    newest = connection.execute(select(func.coalesce(func.max(task.c.id), 0)).where(of_workflow)).scalar_one()
+    for some in _pieces(rows):
+        connection.execute(insert(task), [{**row, "status": TASK.initial} for row in some])
+    added = select(task.c.name, task.c.id).where(of_workflow, task.c.id > newest)
+    return {row.name: row.id for row in connection.execute(added)} if rows else {}
+
+
+def add_edges(connection: Connection, pairs: Sequence[tuple[int, int]]) -> None:
+    """Insert edges, upstream first."""
+    for some in _pieces(sorted(pairs)):
+        connection.execute(insert(edge), [{"upstream_id": up, "downstream_id": down} for up, down in some])
+
+
+def _pieces(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), _ROWS):
+        yield items[start : start + _ROWS]

@@ -1,0 +1,47 @@
+"""The database's clock, the only one that decides: UTC with microseconds, one spelling for every dialect."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import DateTime, select
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+#: Name under which `db.engine` registers the clock with each SQLite connection.
+SQLITE_CLOCK = "jobmon_utc_now"
+
+
+class now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
+    """The present instant. In a locking SELECT it is read after the lock was got, so that instants follow commits."""
+
+    type = DateTime()
+    inherit_cache = True
+
+
+@compiles(now, "sqlite")
+def _now_sqlite(element: now, compiler: Any, **options: Any) -> str:
+    return f"{SQLITE_CLOCK}()"
+
+
+@compiles(now, "mysql")
+@compiles(now, "mariadb")
+def _now_mariadb(element: now, compiler: Any, **options: Any) -> str:
+    # Not UTC_TIMESTAMP: that stands still from the start of the statement, however long the statement then
+    # waits for its lock. The session's time zone is UTC (db.engine).
+    return "SYSDATE(6)"
+
+
+_READ = select(now())
+
+
+def read_clock(connection: Connection) -> datetime:
+    """Return the database's present instant, a naive UTC datetime."""
+    return connection.execute(_READ).scalar_one()
+
+
+def seconds_after(instant: datetime, seconds: float) -> datetime:
+    """Return the deadline that lies `seconds` after an instant of the database's clock."""
+    return instant + timedelta(seconds=seconds)

@@ -1,0 +1,131 @@
+"""Passing DONE on along the edges, and choosing what to queue. All under the workflow's lock."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.engine import Connection
+
+from jobmon_client.states import TaskStatus
+from jobmon_server.db.models import edge, task, task_instance
+from jobmon_server.db.pairs import BATCH, by_index
+from jobmon_server.fsm.task import LIVE, QUEUEABLE
+from jobmon_server.fsm.task_instance import TASK_INSTANCE
+
+
+def release_done(connection: Connection, workflow_id: int) -> int:
+    """Tell the downstreams of every DONE task that has not told them yet; return how many tasks did.
+
+    The cost follows the edges of those tasks, not the size of the workflow.
+    """
+    released = 0
+    while ids := _unreleased(connection, workflow_id):
+        _count_down(connection, ids, -1)
+        connection.execute(update(task).where(task.c.id.in_(ids)).values(released=True))
+        released += len(ids)
+    return released
+
+
+def take_back(connection: Connection, task_ids: Iterable[int]) -> None:
+    """Undo what released tasks told their downstreams: they are to run again."""
+    ids = sorted(task_ids)
+    for batch in chunks(ids):
+        told = list(
+            connection.execute(select(task.c.id).where(task.c.id.in_(batch), task.c.released)).scalars()
+        )
+        _count_down(connection, told, 1)
+        connection.execute(update(task).where(task.c.id.in_(told)).values(released=False))
+
+
+def _unreleased(connection: Connection, workflow_id: int) -> list[int]:
+    statement = by_index(
+        select(task.c.id)
+        .where(task.c.workflow_id == workflow_id, task.c.status == TaskStatus.DONE, task.c.released == 0)
+        .limit(BATCH),
+        task,
+        "ix_task_schedule",
+    )
+    return sorted(connection.execute(statement).scalars())
+
+
+def _count_down(connection: Connection, upstream_ids: list[int], step: int) -> None:
+    if not upstream_ids:
+        return
+    statement = select(edge.c.downstream_id).where(edge.c.upstream_id.in_(upstream_ids))
+    finished = Counter(connection.execute(statement).scalars())
+    by_count: defaultdict[int, list[int]] = defaultdict(list)
+    for downstream_id, count in finished.items():
+        by_count[count].append(downstream_id)
+    for count, ids in by_count.items():
+        for batch in chunks(sorted(ids)):
+            left = task.c.upstreams_left + step * count
+            connection.execute(update(task).where(task.c.id.in_(batch)).values(upstreams_left=left))
+
+
+def chunks(ids: list[int]) -> Iterator[list[int]]:
+    """Cut a list into pieces of one transaction's size."""
+    for start in range(0, len(ids), BATCH):
+        yield ids[start : start + BATCH]
+
+
+_ASKED = (
+    task.c.id,
+    task.c.status,
+    task.c.array_id,
+    task.c.cluster,
+    task.c.queue,
+    task.c.requested_resources,
+    task.c.priority,
+    task.c.last_attempt,
+)
+
+
+def ready_tasks(
+    connection: Connection, workflow_id: int, limit: int, full_arrays: Iterable[int]
+) -> list[Row[Any]]:
+    """Return up to `limit` tasks that can be queued now, by priority (higher first), then id.
+
+    Left out: tasks of `full_arrays`, and a task whose stopped instance still lives: it never has two.
+    """
+    rows: list[Row[Any]] = []
+    for status in sorted(QUEUEABLE):
+        statement = by_index(
+            select(*_ASKED)
+            .outerjoin(
+                task_instance,
+                (task_instance.c.task_id == task.c.id) & (task_instance.c.attempt == task.c.last_attempt),
+            )
+            .where(
+                task.c.workflow_id == workflow_id,
+                task.c.status == status,
+                task.c.released == 0,
+                task.c.upstreams_left == 0,
+                task.c.array_id.not_in(list(full_arrays)),
+                task_instance.c.id.is_(None) | task_instance.c.status.in_(TASK_INSTANCE.terminal),
+            )
+            .order_by(task.c.priority.desc(), task.c.id)
+            .limit(limit),
+            task,
+            "ix_task_schedule",
+        )
+        rows.extend(connection.execute(statement))
+    return sorted(rows, key=lambda row: (-row.priority, row.id))[:limit]
+
+
+def count_live(connection: Connection, workflow_id: int) -> int:
+    """Return how many tasks of a workflow count against its limit."""
+    statement = select(func.count()).where(task.c.workflow_id == workflow_id, task.c.status.in_(LIVE))
+    return connection.execute(statement).scalar_one()
+
+
+def count_live_by_array(connection: Connection, workflow_id: int) -> dict[int, int]:
+    """Return how many tasks of each array count against its limit."""
+    statement = (
+        select(task.c.array_id, func.count().label("live"))
+        .where(task.c.workflow_id == workflow_id, task.c.status.in_(LIVE))
+        .group_by(task.c.array_id)
+    )
+    return {row.array_id: row.live for row in connection.execute(statement)}

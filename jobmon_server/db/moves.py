@@ -1,0 +1,158 @@
+"""The guarded writes: what was planned for locked pairs, one by one or set-based, and the rows of record beside it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, bindparam, case, insert, update
+from sqlalchemy.engine import Connection
+
+from jobmon_client.states import Outcome, Reporter
+from jobmon_server.db.models import error_log, journal, task, task_instance
+from jobmon_server.db.noted import note
+from jobmon_server.db.pairs import Locked
+from jobmon_server.db.transaction import LostRace
+from jobmon_server.fsm.plan import By, Plan
+from jobmon_server.tally import Noted
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one decision writes: `instance` and `task` are the columns that change, nothing else is touched.
+
+    `report_by` is the instance's deadline afterwards; `error` is the text of its error-log entry, if it gets one.
+    """
+
+    was: Locked
+    plan: Plan
+    by: By
+    report_by: datetime | None
+    instance: dict[str, Any] = field(default_factory=dict)
+    task: dict[str, Any] = field(default_factory=dict)
+    is_journalled: bool = False
+    reporter_id: str | None = None
+    reason: str | None = None
+    error: str | None = None
+
+
+def write(connection: Connection, change: Change) -> None:
+    """Write one change: two guarded updates at most, the journal row, and the error-log entry of a failure."""
+    if change.instance:
+        _update_one(
+            connection,
+            task_instance,
+            change.was.task_instance_id,
+            change.was.pair.task_instance,
+            change.instance,
+        )
+    if change.task:
+        _update_one(connection, task, change.was.task_id, change.was.pair.task, change.task)
+    if change.is_journalled:
+        connection.execute(insert(journal), _journal_row(change))
+    if change.error is not None:
+        connection.execute(insert(error_log), _error_row(change))
+    note(connection, _noted(change))
+
+
+def write_many(connection: Connection, changes: Sequence[Change]) -> None:
+    """Write many changes, of one instance each at most, in a number of statements that does not grow with theirs."""
+    update_many(
+        connection,
+        task_instance,
+        [(change.was.task_instance_id, change.was.pair.task_instance, change.instance) for change in changes],
+    )
+    update_many(
+        connection, task, [(change.was.task_id, change.was.pair.task, change.task) for change in changes]
+    )
+    journalled = [_journal_row(change) for change in changes if change.is_journalled]
+    if journalled:
+        connection.execute(insert(journal), journalled)
+    errors = [_error_row(change) for change in changes if change.error is not None]
+    if errors:
+        connection.execute(insert(error_log), errors)
+    note(connection, *map(_noted, changes))
+
+
+def _update_one(connection: Connection, table: Table, row_id: int, was: Any, values: dict[str, Any]) -> None:
+    statement = update(table).where(table.c.id == bindparam("row_id"), table.c.status == bindparam("was"))
+    if connection.execute(statement, {"row_id": row_id, "was": was, **values}).rowcount != 1:
+        raise LostRace
+
+
+def update_many(
+    connection: Connection, table: Table, rows: Iterable[tuple[int | None, Any, dict[str, Any]]]
+) -> None:
+    """Write different columns of many rows, each guarded by its old status, in few statements.
+
+    A row without values is left alone.
+    """
+    groups: defaultdict[tuple[Any, tuple[str, ...]], list[tuple[int | None, dict[str, Any]]]] = defaultdict(
+        list
+    )
+    for row_id, was, values in rows:
+        if values:
+            groups[was, tuple(sorted(values))].append((row_id, values))
+    for (was, columns), members in groups.items():
+        ids = [row_id for row_id, _ in members]
+        new = {column: _set_based(table, column, members) for column in columns}
+        statement = update(table).where(table.c.id.in_(ids), table.c.status == was).values(new)
+        if connection.execute(statement).rowcount != len(ids):
+            raise LostRace
+
+
+def _set_based(table: Table, column: str, members: Sequence[tuple[int | None, dict[str, Any]]]) -> Any:
+    """Return one value where all agree, else a CASE by id over the values that differ."""
+    first = members[0][1][column]
+    if all(values[column] == first for _, values in members):
+        return first
+    typed = table.c[column].type
+    return case(
+        *((table.c.id == row_id, bindparam(None, values[column], typed)) for row_id, values in members),
+        else_=table.c[column],
+    )
+
+
+def _noted(change: Change) -> Noted:
+    """Return what is counted of a change: of heartbeats only that they were fenced."""
+    was, plan, reporter = change.was, change.plan, change.by.reporter
+    status = was.pair.task_instance
+    is_edge = change.is_journalled or plan.outcome is Outcome.DUPLICATE
+    if plan.task_instance is status:
+        return Noted(status, plan.wanted if is_edge else None, plan.outcome, reporter)
+    is_late = reporter is Reporter.REAPER and was.report_by is not None
+    return Noted(
+        status,
+        plan.wanted,
+        plan.outcome,
+        reporter,
+        seconds=None if was.status_at is None else (was.now - was.status_at).total_seconds(),
+        late=(was.now - was.report_by).total_seconds() if is_late and was.report_by else None,
+    )
+
+
+def _journal_row(change: Change) -> dict[str, Any]:
+    return {
+        "task_instance_id": change.was.task_instance_id,
+        "was": change.was.pair.task_instance,
+        "wanted": change.plan.wanted,
+        "outcome": change.plan.outcome.value,
+        "task_from": change.was.pair.task,
+        "task_to": change.plan.task,
+        "reporter": change.by.reporter.value,
+        "reporter_id": change.by.worker_id or change.reporter_id,
+        "reason": change.reason,
+        "time": change.was.now,
+    }
+
+
+def _error_row(change: Change) -> dict[str, Any]:
+    return {
+        "task_instance_id": change.was.task_instance_id,
+        "error_time": change.was.now,
+        "source": change.by.reporter.value,
+        "description": change.error,
+    }

@@ -1,0 +1,132 @@
+"""Pages of read models: bounded, ordered by id, a fixed number of statements whatever the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from jobmon_client.states import TaskInstanceStatus, TaskStatus
+from jobmon_server.db.models import error_log, task, task_instance, workflow
+from jobmon_server.db.reads import Row, count_tasks, every, is_current
+
+
+def list_workflows(
+    connection: Connection,
+    *,
+    limit: int,
+    before: int | None = None,
+    client_id: str | None = None,
+    request_id: str | None = None,
+) -> list[Row]:
+    """Return workflows, newest first, with their counts of tasks: two statements whatever the page.
+
+    With a client's or a request's id only those that were bound with it.
+    """
+    statement = select(
+        workflow.c.id.label("workflow_id"), workflow.c.name, workflow.c.status, workflow.c.created_at
+    )
+    if before is not None:
+        statement = statement.where(workflow.c.id < before)
+    if client_id is not None:
+        statement = statement.where(workflow.c.client_id == client_id)
+    if request_id is not None:
+        statement = statement.where(workflow.c.request_id == request_id)
+    rows = every(connection, statement.order_by(workflow.c.id.desc()).limit(limit))
+    counts = count_tasks(connection, [row["workflow_id"] for row in rows])
+    return [{**row, "tasks": counts.get(row["workflow_id"], {})} for row in rows]
+
+
+def list_tasks(
+    connection: Connection,
+    workflow_id: int,
+    *,
+    statuses: Sequence[TaskStatus] | None,
+    limit: int,
+    after: int = 0,
+) -> list[Row]:
+    """Return tasks of a workflow by id, with the current instance of each."""
+    statement = (
+        select(
+            task.c.id.label("task_id"),
+            task.c.name,
+            task.c.status,
+            task.c.num_attempts,
+            task.c.max_attempts,
+            task.c.command,
+            task.c.cluster,
+            task_instance.c.id.label("task_instance_id"),
+            task_instance.c.status.label("task_instance_status"),
+            task_instance.c.nodename,
+            task_instance.c.started_at,
+            task_instance.c.finished_at,
+            task_instance.c.usage,
+        )
+        .outerjoin(task_instance, is_current())
+        .where(task.c.workflow_id == workflow_id, task.c.id > after)
+        .order_by(task.c.id)
+        .limit(limit)
+    )
+    if statuses is not None:
+        statement = statement.where(task.c.status.in_(statuses))
+    return every(connection, statement)
+
+
+def list_errors(connection: Connection, workflow_id: int, *, limit: int, after: int = 0) -> list[Row]:
+    """Return error-log entries of a workflow by id, with what is known of the instance."""
+    statement = (
+        select(
+            error_log.c.id.label("error_id"),
+            task.c.id.label("task_id"),
+            task.c.name,
+            task.c.status.label("task_status"),
+            task_instance.c.id.label("task_instance_id"),
+            task_instance.c.attempt,
+            task_instance.c.status,
+            error_log.c.error_time,
+            error_log.c.description,
+            error_log.c.source,
+            task_instance.c.nodename,
+            task_instance.c.stdout,
+            task_instance.c.stderr,
+            task_instance.c.stdout_log,
+            task_instance.c.stderr_log,
+        )
+        .join_from(task, task_instance, task_instance.c.task_id == task.c.id)
+        .join(error_log, error_log.c.task_instance_id == task_instance.c.id)
+        .where(task.c.workflow_id == workflow_id, error_log.c.id > after)
+        .order_by(error_log.c.id)
+        .limit(limit)
+    )
+    return every(connection, statement)
+
+
+def list_tended(
+    connection: Connection,
+    cluster: str,
+    *,
+    statuses: Sequence[TaskInstanceStatus],
+    limit: int,
+    after: int = 0,
+) -> list[Row]:
+    """Return instances of a cluster that its distributor looks after, by id."""
+    statement = (
+        select(
+            task_instance.c.id.label("task_instance_id"),
+            task_instance.c.status,
+            task_instance.c.distributor,
+            task_instance.c.distributor_id,
+            task_instance.c.report_by,
+            task_instance.c.nodename,
+            task_instance.c.worker_id,
+        )
+        .where(
+            task_instance.c.tended_cluster == cluster,
+            task_instance.c.id > after,
+            task_instance.c.status.in_(statuses),
+        )
+        .order_by(task_instance.c.id)
+        .limit(limit)
+    )
+    return every(connection, statement)

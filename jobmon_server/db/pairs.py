@@ -1,0 +1,248 @@
+"""Task instances with their tasks: locked together, moved together.
+
+Lock order: instances by id, then tasks. One instance takes one locking join, a batch two statements on the primary
+keys (MariaDB has no `FOR UPDATE OF`: a join would lock both tables row by row, interleaved). Who locks many never waits
+for a task: docs/adr/0003-lock-order.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, bindparam, select
+from sqlalchemy.engine import Connection, Row
+
+from jobmon_client.states import Reporter
+from jobmon_server.db import clock
+from jobmon_server.db.models import task, task_instance, workflow_run
+from jobmon_server.fsm.plan import By, Pair
+
+#: How many instances one transaction takes.
+BATCH = 1000
+
+_INSTANCE_COLUMNS = (
+    task_instance.c.id,
+    task_instance.c.task_id,
+    task_instance.c.array_step_id,
+    task_instance.c.attempt,
+    task_instance.c.status,
+    task_instance.c.status_by,
+    task_instance.c.status_at,
+    task_instance.c.report_by,
+    task_instance.c.next_report_increment,
+    task_instance.c.orphan,
+    task_instance.c.requeue,
+    task_instance.c.worker_id,
+    task_instance.c.distributor,
+    task_instance.c.launched_at,
+    task_instance.c.started_at,
+    clock.now().label("now"),
+)
+_TASK_COLUMNS = (
+    task.c.workflow_id,
+    task.c.status.label("task_status"),
+    task.c.num_attempts,
+    task.c.max_attempts,
+    task.c.num_refunds,
+)
+#: What a worker needs to start its command, fetched by the same locking statement.
+_ASSIGNMENT_COLUMNS = (
+    task.c.name,
+    task.c.command,
+    task.c.requested_resources,
+    task_instance.c.workflow_run_id,
+    task_instance.c.array_id,
+    task_instance.c.batch_num,
+    task_instance.c.stdout,
+    task_instance.c.stderr,
+)
+
+
+def by_index(statement: Select[Any], table: Any, index: str = "PRIMARY") -> Select[Any]:
+    """Hold a locking statement to one index.
+
+    Read by another index, or by none, the rows would be locked in another order, and rows that nobody asked for.
+    """
+    for dialect in ("mysql", "mariadb"):
+        statement = statement.with_hint(table, f"FORCE INDEX ({index})", dialect)
+    return statement
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """One instance and its task as they stand, both rows locked; `now` is the database's instant after the lock."""
+
+    task_instance_id: int
+    task_id: int
+    workflow_id: int
+    array_step_id: int
+    attempt: int
+    pair: Pair
+    report_by: datetime | None
+    next_report_increment: float | None
+    distributor: str | None
+    is_launched: bool
+    is_started: bool
+    now: datetime
+    assignment: dict[str, Any] | None = None
+    status_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LockedMany:
+    """What locking many got: the pairs by instance id, and the instances whose task another transaction has just now."""
+
+    pairs: dict[int, Locked]
+    passed_over: tuple[int, ...] = ()
+
+
+def _one(*columns: Any) -> Select[Any]:
+    return (
+        select(*_INSTANCE_COLUMNS, *_TASK_COLUMNS, *columns)
+        .join_from(task_instance, task, task.c.id == task_instance.c.task_id)
+        .where(task_instance.c.id == bindparam("task_instance_id"))
+        .with_for_update()
+    )
+
+
+_LOCK_ONE = _one()
+_LOCK_ONE_ASSIGNMENT = _one(*_ASSIGNMENT_COLUMNS)
+
+
+_LOCK_INSTANCES = by_index(
+    select(*_INSTANCE_COLUMNS)
+    .where(task_instance.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(task_instance.c.id)
+    .with_for_update(),
+    task_instance,
+)
+_LOCK_TASKS = by_index(
+    select(task.c.id, *_TASK_COLUMNS)
+    .where(task.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(task.c.id)
+    .with_for_update(skip_locked=True),
+    task,
+)
+_WAITING = (
+    select(*_INSTANCE_COLUMNS)
+    .where(task_instance.c.waiting_cluster == bindparam("cluster"))
+    .order_by(task_instance.c.priority.desc(), task_instance.c.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = by_index(_WAITING, task_instance, "ix_task_instance_claim")
+_CLAIM_OF_RUNS = by_index(
+    _WAITING.where(task_instance.c.workflow_run_id.in_(bindparam("run_ids", expanding=True))),
+    task_instance,
+    "ix_task_instance_claim",
+)
+# Asked for before the claim: a subquery of the claim might be locked with it.
+_RUNS = select(workflow_run.c.id).where(workflow_run.c.workflow_id == bindparam("workflow_id"))
+
+
+def lock(connection: Connection, task_instance_id: int, *, assignment: bool = False) -> Locked | None:
+    """Lock one instance and its task in one statement; None when there is no such instance.
+
+    `assignment` fetches, by the same statement, what a worker needs to start the command.
+    """
+    statement = _LOCK_ONE_ASSIGNMENT if assignment else _LOCK_ONE
+    row = connection.execute(statement, {"task_instance_id": task_instance_id}).one_or_none()
+    return None if row is None else _locked(row, row, row.now, _assignment(row) if assignment else None)
+
+
+def lock_many(connection: Connection, task_instance_ids: Iterable[int]) -> LockedMany:
+    """Lock the instances that exist, by id, then their tasks: two statements; at most `BATCH` ids.
+
+    An instance alone is waited for with its task. Among many, those whose task is locked elsewhere are passed over:
+    a settle takes tasks as the edges lead, and whoever waited for it with tasks in hand could be waited for by it.
+    """
+    ids = sorted(set(task_instance_ids))
+    if len(ids) == 1:
+        was = lock(connection, ids[0])
+        return LockedMany({} if was is None else {ids[0]: was})
+    return _with_tasks(connection, connection.execute(_LOCK_INSTANCES, {"ids": ids}).all() if ids else [])
+
+
+def _with_tasks(connection: Connection, instances: Sequence[Row[Any]]) -> LockedMany:
+    if not instances:
+        return LockedMany({})
+    task_ids = sorted({row.task_id for row in instances})
+    tasks = {row.id: row for row in connection.execute(_LOCK_TASKS, {"ids": task_ids})}
+    # One instant for all: what a batch writes is then alike, and is written set-based.
+    now = max(row.now for row in instances)
+    return LockedMany(
+        {row.id: _locked(row, tasks[row.task_id], now) for row in instances if row.task_id in tasks},
+        tuple(row.id for row in instances if row.task_id not in tasks),
+    )
+
+
+def claimable(connection: Connection, cluster: str, limit: int, workflow_id: int | None = None) -> LockedMany:
+    """Lock up to `limit` instances that wait for a distributor of `cluster`, by priority then id, and their tasks.
+
+    With a workflow's id only those of its runs. Rows that somebody else has locked are skipped, so that
+    distributors do not wait for one another.
+    """
+    facts = {"cluster": cluster, "limit": limit}
+    if workflow_id is None:
+        return _with_tasks(connection, connection.execute(_CLAIM, facts).all())
+    run_ids = list(connection.execute(_RUNS, {"workflow_id": workflow_id}).scalars())
+    return _with_tasks(connection, connection.execute(_CLAIM_OF_RUNS, {**facts, "run_ids": run_ids}).all())
+
+
+def pair_of(instance: Row[Any], its_task: Row[Any]) -> Pair:
+    """Return what is planned from: `instance` with the database's `now`, its task's status as `task_status`."""
+    reporter = Reporter(instance.status_by)
+    return Pair(
+        task_instance=instance.status,
+        task=its_task.task_status,
+        num_attempts=its_task.num_attempts,
+        max_attempts=its_task.max_attempts,
+        num_refunds=its_task.num_refunds,
+        worker_id=instance.worker_id,
+        status_by=By(reporter, instance.worker_id if reporter is Reporter.WORKER else None),
+        orphan=instance.orphan,
+        requeue=instance.requeue,
+        overdue=instance.report_by is not None and instance.report_by < instance.now,
+    )
+
+
+def _locked(
+    instance: Row[Any], its_task: Row[Any], now: datetime, assignment: dict[str, Any] | None = None
+) -> Locked:
+    return Locked(
+        task_instance_id=instance.id,
+        task_id=instance.task_id,
+        workflow_id=its_task.workflow_id,
+        array_step_id=instance.array_step_id,
+        attempt=instance.attempt,
+        pair=pair_of(instance, its_task),
+        report_by=instance.report_by,
+        next_report_increment=instance.next_report_increment,
+        distributor=instance.distributor,
+        is_launched=instance.launched_at is not None,
+        is_started=instance.started_at is not None,
+        now=now,
+        assignment=assignment,
+        status_at=instance.status_at,
+    )
+
+
+def _assignment(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "task_instance_id": row.id,
+        "task_id": row.task_id,
+        "workflow_id": row.workflow_id,
+        "workflow_run_id": row.workflow_run_id,
+        "array_id": row.array_id,
+        "batch_num": row.batch_num,
+        "array_step_id": row.array_step_id,
+        "attempt": row.attempt,
+        "name": row.name,
+        "command": row.command,
+        "requested_resources": row.requested_resources,
+        "stdout": row.stdout,
+        "stderr": row.stderr,
+    }

@@ -1,0 +1,244 @@
+"""Read models: what people and loops ask. Ids and indexes lead, pages are bounded, nothing is locked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.engine import Connection
+
+from jobmon_client.states import Reporter, TaskInstanceStatus
+from jobmon_server.db.models import (
+    array,
+    array_batch,
+    edge,
+    error_log,
+    journal,
+    task,
+    task_instance,
+    workflow,
+    workflow_run,
+)
+from jobmon_server.db.pairs import by_index
+from jobmon_server.errors import Unknown
+from jobmon_server.fsm.task_instance import FAILED
+
+Row = dict[str, Any]
+#: Columns of an instance that are not told by their own names, or that only the server needs.
+_HIDDEN = {"id", "status_by", "waiting_cluster", "tended_cluster"}
+
+
+def read_task_instance(connection: Connection, task_instance_id: int) -> Row:
+    """Return an instance: its ids, statuses, times, and every field that a report can set. Raises `Unknown`."""
+    columns = [column for column in task_instance.c if column.name not in _HIDDEN]
+    statement = (
+        select(
+            task_instance.c.id.label("task_instance_id"),
+            *columns,
+            task.c.workflow_id,
+            task.c.name,
+            task.c.status.label("task_status"),
+            array_batch.c.queue,
+            array_batch.c.requested_resources,
+        )
+        .join_from(task_instance, task, task.c.id == task_instance.c.task_id)
+        .join(array_batch, _same_batch())
+        .where(task_instance.c.id == task_instance_id)
+    )
+    row = _one(connection, statement, "task instance", task_instance_id)
+    return {**row, **_errors_by_name(connection, task_instance_id, row["status"])}
+
+
+def _errors_by_name(connection: Connection, task_instance_id: int, status: TaskInstanceStatus) -> Row:
+    """The error of an instance under the names that reports give it by."""
+    texts = {entry["source"]: entry["description"] for entry in read_error_log(connection, task_instance_id)}
+    from_worker = texts.pop(Reporter.WORKER.value, None)
+    other = next(iter(texts.values()), None)
+    state = status if status in FAILED else None
+    return {"error_state": state, "error_description": from_worker, "error_message": other}
+
+
+def _same_batch() -> ColumnElement[bool]:
+    return (array_batch.c.array_id == task_instance.c.array_id) & (
+        array_batch.c.batch_num == task_instance.c.batch_num
+    )
+
+
+def read_error_log(connection: Connection, task_instance_id: int) -> list[Row]:
+    """Return an instance's error-log entries, oldest first."""
+    statement = (
+        select(error_log.c.error_time, error_log.c.description, error_log.c.source)
+        .where(error_log.c.task_instance_id == task_instance_id)
+        .order_by(error_log.c.error_time, error_log.c.id)
+    )
+    return _known(connection, every(connection, statement), task_instance_id)
+
+
+def read_journal(connection: Connection, task_instance_id: int, last: int | None = None) -> list[Row]:
+    """Return every decision about an instance, or the `last` of them, oldest first."""
+    statement = (
+        select(
+            journal.c.was.label("from"),
+            journal.c.wanted.label("to"),
+            journal.c.outcome,
+            journal.c.task_from,
+            journal.c.task_to,
+            journal.c.reporter,
+            journal.c.reporter_id,
+            journal.c.reason,
+            journal.c.time,
+        )
+        .where(journal.c.task_instance_id == task_instance_id)
+        .order_by(journal.c.id.desc())
+        .limit(last)
+    )
+    return _known(connection, every(connection, statement)[::-1], task_instance_id)
+
+
+def _known(connection: Connection, rows: list[Row], task_instance_id: int) -> list[Row]:
+    if not rows:
+        exists = select(task_instance.c.id).where(task_instance.c.id == task_instance_id)
+        _one(connection, exists, "task instance", task_instance_id)
+    return rows
+
+
+def find_array_task_instance(
+    connection: Connection, array_id: int, batch_num: int, array_step_id: int
+) -> int:
+    """Return the instance at a step of an array batch: one point read. Raises `Unknown`."""
+    statement = select(task_instance.c.id).where(
+        task_instance.c.array_id == array_id,
+        task_instance.c.batch_num == batch_num,
+        task_instance.c.array_step_id == array_step_id,
+    )
+    found: int | None = connection.execute(statement).scalar_one_or_none()
+    if found is None:
+        raise Unknown("array step", f"{array_id}/{batch_num}/{array_step_id}")
+    return found
+
+
+def read_task(connection: Connection, task_id: int) -> Row:
+    """Return a task and the ids of its instances, oldest first. Raises `Unknown`."""
+    hidden = {"id", "definition_digest", "released"}
+    columns = [column for column in task.c if column.name not in hidden]
+    statement = select(task.c.id.label("task_id"), *columns, array.c.name.label("array"))
+    row = _one(connection, statement.join(array).where(task.c.id == task_id), "task", task_id)
+    instances = (
+        select(task_instance.c.id).where(task_instance.c.task_id == task_id).order_by(task_instance.c.attempt)
+    )
+    upstream = select(edge.c.upstream_id).where(edge.c.downstream_id == task_id).order_by(edge.c.upstream_id)
+    return {
+        **row,
+        "task_instance_ids": list(connection.execute(instances).scalars()),
+        "upstream_ids": list(connection.execute(upstream).scalars()),
+    }
+
+
+def read_workflow(connection: Connection, workflow_id: int) -> Row:
+    """Return a workflow, how many tasks it has of each status, and its last run. Raises `Unknown`."""
+    columns = [column for column in workflow.c if column.name not in {"id", "last_run_id"}]
+    statement = (
+        select(
+            workflow.c.id.label("workflow_id"),
+            *columns,
+            workflow.c.last_run_id.label("workflow_run_id"),
+            workflow_run.c.status.label("workflow_run_status"),
+        )
+        .outerjoin(workflow_run, workflow_run.c.id == workflow.c.last_run_id)
+        .where(workflow.c.id == workflow_id)
+    )
+    row = _one(connection, statement, "workflow", workflow_id)
+    return {**row, "tasks": count_tasks(connection, [workflow_id]).get(workflow_id, {})}
+
+
+def count_tasks(connection: Connection, workflow_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Return, for each workflow, how many tasks it has of each status; statuses that no task has are left out."""
+    statement = (
+        select(task.c.workflow_id, task.c.status, func.count().label("tasks"))
+        .where(task.c.workflow_id.in_(workflow_ids))
+        .group_by(task.c.workflow_id, task.c.status)
+    )
+    counts: dict[int, dict[str, int]] = {}
+    for row in connection.execute(statement):
+        counts.setdefault(row.workflow_id, {})[row.status.value] = row.tasks
+    return counts
+
+
+def count_kill_self(connection: Connection) -> int:
+    """Return how many instances are told to stop and not yet confirmed dead."""
+    # A range of the index, said to both databases: SQLite does not know IS NOT NULL as one.
+    statement = select(func.count()).where(
+        task_instance.c.tended_cluster > "", task_instance.c.status == TaskInstanceStatus.KILL_SELF
+    )
+    tended = by_index(statement, task_instance, "ix_task_instance_tended")
+    return int(connection.execute(tended).scalar_one())
+
+
+def read_batches(connection: Connection, task_instance_ids: Sequence[int], *, detail: bool) -> list[Row]:
+    """Return instances grouped by array batch, in order of array, batch and step; `detail` adds what a worker needs."""
+    columns: list[Any] = [task_instance.c.id, task_instance.c.array_step_id]
+    if detail:
+        columns += [task.c.id.label("task_id"), task.c.workflow_id, task.c.name, task.c.command]
+        columns += [task_instance.c.workflow_run_id, task_instance.c.attempt]
+    batches: dict[tuple[int, int], Row] = {}
+    statement = (
+        select(
+            *columns,
+            task_instance.c.array_id,
+            task_instance.c.batch_num,
+            array.c.name.label("array_name"),
+            array_batch.c.cluster,
+            array_batch.c.queue,
+            array_batch.c.requested_resources,
+        )
+        .join_from(task_instance, array_batch, _same_batch())
+        .join(array, array.c.id == task_instance.c.array_id)
+        .join(task, task.c.id == task_instance.c.task_id)
+        .where(task_instance.c.id.in_(task_instance_ids))
+        .order_by(task_instance.c.array_id, task_instance.c.batch_num, task_instance.c.array_step_id)
+    )
+    for row in every(connection, statement):
+        member = {"task_instance_id": row.pop("id"), "array_step_id": row.pop("array_step_id")}
+        if detail:
+            member |= {name: row.pop(name) for name in _DETAIL}
+        batches.setdefault((row["array_id"], row["batch_num"]), {**row, "task_instances": []})[
+            "task_instances"
+        ].append(member)
+    return list(batches.values())
+
+
+_DETAIL = ("task_id", "workflow_id", "workflow_run_id", "name", "command", "attempt")
+
+
+def find_batch_steps(
+    connection: Connection, array_id: int, batch_num: int, steps: Sequence[int]
+) -> dict[int, int]:
+    """Return the instance ids of these steps of a batch, by step. Raises `Unknown` for a batch that is none."""
+    batch = select(array_batch.c.batch_num).where(
+        array_batch.c.array_id == array_id, array_batch.c.batch_num == batch_num
+    )
+    _one(connection, batch, "array batch", f"{array_id}/{batch_num}")
+    statement = select(task_instance.c.array_step_id, task_instance.c.id).where(
+        task_instance.c.array_id == array_id,
+        task_instance.c.batch_num == batch_num,
+        task_instance.c.array_step_id.in_(steps),
+    )
+    return {row.array_step_id: row.id for row in connection.execute(statement)}
+
+
+def is_current() -> ColumnElement[bool]:
+    """Join a task with its last instance."""
+    return (task_instance.c.task_id == task.c.id) & (task_instance.c.attempt == task.c.last_attempt)
+
+
+def every(connection: Connection, statement: Select[Any]) -> list[Row]:
+    """Return all rows of a statement as plain objects."""
+    return [dict(row) for row in connection.execute(statement).mappings()]
+
+
+def _one(connection: Connection, statement: Select[Any], what: str, of_id: object) -> Mapping[str, Any]:
+    row = connection.execute(statement).mappings().one_or_none()
+    if row is None:
+        raise Unknown(what, of_id)
+    return dict(row)

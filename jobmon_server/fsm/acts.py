@@ -1,0 +1,105 @@
+"""What an operator's act does to a task and its current instance: withdraw, kill, start afresh. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobmon_client.states import Outcome
+from jobmon_client.states import TaskInstanceStatus as TI
+from jobmon_client.states import TaskStatus as T
+from jobmon_server.fsm.task import LIVE, TASK
+from jobmon_server.fsm.task_instance import TASK_INSTANCE, when_stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A task and its current instance, both locked; `task_instance` is None for a task that never had one."""
+
+    task: T
+    task_instance: TI | None = None
+    requeue: bool = False
+    num_attempts: int = 0
+
+    @property
+    def has_live_instance(self) -> bool:
+        """Whether somebody may still be running it."""
+        return self.task_instance is not None and self.task_instance not in TASK_INSTANCE.terminal
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What becomes of both rows; an instance status of None leaves the instance alone."""
+
+    outcome: Outcome
+    task: T
+    num_attempts: int
+    task_instance: TI | None = None
+    orphan: bool = False
+    requeue: bool = False
+
+
+def plan_start_afresh(was: Subject) -> Act:
+    """Cold resume, terminate, rerun of a live task: close the instance, then the task starts with attempts 0.
+
+    An instance that nobody holds closes at once, and its task is REGISTERING in the same transaction; another is
+    told to stop and marked *requeue*, and its task follows when it has closed.
+    """
+    if was.task not in LIVE or was.task_instance is None or not was.has_live_instance:
+        return Act(Outcome.INVALID, was.task, was.num_attempts)
+    if was.requeue:
+        return Act(Outcome.DUPLICATE, was.task, was.num_attempts)
+    to = when_stopped(was.task_instance)
+    if to in TASK_INSTANCE.terminal:
+        return Act(Outcome.APPLIED, T.REGISTERING, 0, to)
+    return Act(Outcome.APPLIED, was.task, was.num_attempts, to, requeue=True)
+
+
+def plan_stop(was: Subject) -> Act:
+    """Stop a task for good: STOPPED at once; what may run of it is told to stop and is an orphan from then on."""
+    if was.task is T.STOPPED:
+        return Act(Outcome.DUPLICATE, was.task, was.num_attempts)
+    if not TASK.allows(was.task, T.STOPPED):
+        return Act(Outcome.INVALID, was.task, was.num_attempts)
+    instance = was.task_instance if was.has_live_instance else None
+    to = None if instance is None or instance is TI.KILL_SELF else when_stopped(instance)
+    return Act(Outcome.APPLIED, T.STOPPED, was.num_attempts, to, orphan=instance is not None)
+
+
+def plan_pause(was: Subject) -> Act:
+    """Pause a task that does not run; an unclaimed instance is withdrawn and its attempt given back."""
+    if was.task is T.PAUSED:
+        return Act(Outcome.DUPLICATE, was.task, was.num_attempts)
+    if not TASK.allows(was.task, T.PAUSED):
+        return Act(Outcome.INVALID, was.task, was.num_attempts)
+    if was.task is not T.QUEUED or was.task_instance is None:
+        return Act(Outcome.APPLIED, T.PAUSED, was.num_attempts)
+    return Act(Outcome.APPLIED, T.PAUSED, max(0, was.num_attempts - 1), when_stopped(was.task_instance))
+
+
+def plan_play(was: Subject) -> Act:
+    """Let a paused task go on."""
+    return _to_registering(was, frozenset({T.PAUSED}), was.num_attempts)
+
+
+def plan_retry(was: Subject) -> Act:
+    """Give a task that failed for good its attempts again."""
+    return _to_registering(was, frozenset({T.ERROR_FATAL}), 0)
+
+
+def plan_rerun(was: Subject) -> Act:
+    """Run a task again from whatever it is."""
+    if was.task in LIVE:
+        return plan_start_afresh(was)
+    return _to_registering(was, frozenset(T) - LIVE - {T.REGISTERING}, 0)
+
+
+def _to_registering(was: Subject, sources: frozenset[T], num_attempts: int) -> Act:
+    if was.task is T.REGISTERING:
+        return Act(Outcome.DUPLICATE, was.task, was.num_attempts)
+    if was.task not in sources or not TASK.allows(was.task, T.REGISTERING):
+        return Act(Outcome.INVALID, was.task, was.num_attempts)
+    return Act(Outcome.APPLIED, T.REGISTERING, num_attempts)
+
+
+#: The acts on one task or on every task of a workflow, by the VERB of their route.
+ACTS = {"stop": plan_stop, "pause": plan_pause, "play": plan_play, "retry": plan_retry, "rerun": plan_rerun}

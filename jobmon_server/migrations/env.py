@@ -1,0 +1,37 @@
+"""What Alembic runs: the caller's connection, the tables of `db/models.py`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from alembic import context
+
+from jobmon_server.db.models import metadata
+from jobmon_server.db.types import Exact, ExactText, FreeText, Id, Instant, Json, StatusType, Word
+
+
+def render(kind: str, item: Any, autogenerate: Any) -> str | Literal[False]:
+    """Spell our column types as `db/types.py` does."""
+    if kind != "type":
+        return False
+    autogenerate.imports.add("from jobmon_server.db import types")
+    for name, value in {"Id": Id, "Instant": Instant}.items():
+        if item is value:
+            return f"types.{name}"
+    if isinstance(item, StatusType):
+        return "types.Word(1)"
+    if isinstance(item, Exact | Word):
+        return f"types.{type(item).__name__}({item.length})"
+    if isinstance(item, ExactText | FreeText | Json):
+        return f"types.{type(item).__name__}()"
+    return False
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    render_item=render,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,19 @@
+"""HTTP: one blueprint per caller. A route parses, acts, replies; it holds neither SQL nor decisions."""
+
+from __future__ import annotations
+
+from flask_smorest import Blueprint
+
+from jobmon_server.routes import distributor, fsm, health, metrics, reads, reports, worker, workflow
+
+#: In the order of the OpenAPI document.
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    workflow.workflow,
+    worker.worker,
+    distributor.distributor,
+    reports.reports,
+    reads.reads,
+    fsm.fsm,
+    health.health,
+    metrics.metrics,
+)

@@ -1,0 +1,73 @@
+"""The OpenAPI document, made by flask-smorest from the routes when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from flask import Flask, Response
+from flask_smorest import Api, Blueprint
+from marshmallow import fields as marshmallow_fields
+
+from jobmon_server.routes import fields
+from jobmon_server.routes.door import IdConverter, IndexConverter
+from jobmon_server.routes.wire import PREFIX, encode
+
+TYPES: dict[type[marshmallow_fields.Field[Any]], str] = {
+    fields.Whole: "integer",
+    fields.Real: "number",
+    fields.Increment: "number",
+    fields.Flag: "boolean",
+    fields.Text: "string",
+    fields.Exact: "string",
+    fields.Word: "string",
+    fields.Attributes: "object",
+}
+CONFIG = {"API_TITLE": "Jobmon", "API_VERSION": "v1", "OPENAPI_VERSION": "3.0.3"}
+
+
+class Document(Api):  # type: ignore[misc]
+    """flask-smorest's, without the error reply of its own that it would add to every route."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+
+def install(app: Flask, blueprints: Sequence[Blueprint]) -> None:
+    """Serve the document at `/api/v1/openapi.json`; start-up does not wait for it."""
+
+    @cache
+    def document() -> Response:
+        return Response(encode(describe(app, blueprints)), content_type="application/json")
+
+    app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", document)
+
+
+def describe(app: Flask, blueprints: Sequence[Blueprint]) -> dict[str, Any]:
+    """Build the OpenAPI 3 document of the blueprints, which the application has registered."""
+    scratch = Flask(__name__)
+    scratch.config.update(CONFIG)
+    api = Document(scratch)
+    api.register_converter(
+        IdConverter, lambda _: {"type": "integer", "minimum": 1, "maximum": fields.LARGEST_ID}
+    )
+    api.register_converter(
+        IndexConverter, lambda _: {"type": "integer", "minimum": 0, "maximum": fields.LARGEST_ID}
+    )
+    for field, name in TYPES.items():
+        api.register_field(field, name, None)
+    for blueprint in blueprints:
+        api.spec.tag({"name": blueprint.name, "description": blueprint.description})
+        blueprint.register_views_in_doc(api, app, api.spec, name=blueprint.name, parameters=None)
+    document: dict[str, Any] = api.spec.to_dict()
+    _state_the_limit(document, app.config.get("MAX_CONTENT_LENGTH"))
+    return document
+
+
+def _state_the_limit(document: dict[str, Any], limit: int | None) -> None:
+    """Say in the document how large a body may be."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if isinstance(operation, dict) and limit is not None and "413" in operation["responses"]:
+                operation["responses"]["413"]["description"] = f"The body has more than {limit} bytes."
+                operation["requestBody"]["description"] = f"At most {limit} bytes."

@@ -1,0 +1,98 @@
+"""Reports of any kind about any instances, in one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from marshmallow import ValidationError, fields
+
+from jobmon_client.states import Outcome
+from jobmon_server.actions.perform import perform_many
+from jobmon_server.actions.reports import REPORTS, Report
+from jobmon_server.routes.fields import Id, Schema
+from jobmon_server.routes.parse import details_of
+from jobmon_server.routes.quick import loader
+from jobmon_server.routes.replies import BatchReply, batch_item
+from jobmon_server.routes.schemas import LARGEST_BATCH, REPORT_BODIES
+from jobmon_server.routes.wire import blueprint, database, post, reply
+
+reports = blueprint("reports", "Many reports in one call.")
+_LOAD = {name: loader(schema()) for name, schema in REPORT_BODIES.items()}
+_ID = Id()
+
+
+class AnyReports(fields.List[Any]):
+    """A list whose items are judged one by one: a bad one never costs the others."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[Any]:
+        if type(value) is not list or len(value) > LARGEST_BATCH:
+            raise ValidationError(f"must be a list of at most {LARGEST_BATCH} reports")
+        return value
+
+
+#: An item is documented by the body of its own route; a bad one gets its own outcome, so nothing here is strict.
+_DOCUMENTED = {
+    "type": "object",
+    "description": "`task_instance_id`, `report`, and the fields of the body of that report's route",
+    "properties": {
+        "task_instance_id": {"type": "integer", "minimum": 1},
+        "report": {"type": "string", "enum": list(REPORTS)},
+    },
+    "required": ["task_instance_id", "report"],
+    "additionalProperties": True,
+}
+
+
+class Reports(Schema):
+    """Up to 10,000 reports: `task_instance_id`, `report` (the name of its route), and that report's fields."""
+
+    reports = AnyReports(
+        fields.Raw(metadata=_DOCUMENTED), required=True, metadata={"maxItems": LARGEST_BATCH}
+    )
+
+
+@post(reports, "/reports", body=Reports, reply=BatchReply, refusals=(422, 503))
+def post_reports(reports: list[Any]) -> Response:
+    """Apply reports in the order given; each has its own outcome."""
+    items = [_item(one) for one in reports]
+    good = [(position, item) for position, item in enumerate(items) if not isinstance(item, dict)]
+    verdicts = perform_many(database(), [item for _, item in good])
+    told = [
+        batch_item(one, position=position)
+        for (position, _), one in zip(good, verdicts, strict=True)
+        if one.is_remarkable
+    ]
+    bad = [{**item, "position": position} for position, item in enumerate(items) if isinstance(item, dict)]
+    applied = sum(one.outcome is Outcome.APPLIED for one in verdicts)
+    return reply({"applied": applied, "outcomes": sorted((*told, *bad), key=lambda item: item["position"])})
+
+
+def _item(given: Any) -> tuple[int, Report] | dict[str, Any]:
+    """Return the report that an item makes, or the outcome of a malformed one."""
+    if type(given) is not dict:
+        return _malformed(None, {"": ["must be a JSON object"]})
+    body = dict(given)
+    try:
+        task_instance_id = _ID.check(body.pop("task_instance_id", None))
+    except ValidationError as error:
+        return _malformed(None, {"task_instance_id": error.messages})
+    name = body.pop("report", None)
+    if not isinstance(name, str) or name not in REPORTS:
+        return _malformed(task_instance_id, {"report": [f"must be one of: {', '.join(REPORTS)}"]})
+    try:
+        return task_instance_id, REPORTS[name](**_LOAD[name](body))
+    except ValidationError as error:
+        return _malformed(task_instance_id, error.messages)
+
+
+def _malformed(task_instance_id: int | None, messages: Any) -> dict[str, Any]:
+    error = {"code": Outcome.MALFORMED, "message": "The item is no report.", "details": details_of(messages)}
+    return {
+        "outcome": Outcome.MALFORMED,
+        "task_instance_id": task_instance_id,
+        "status": None,
+        "task_status": None,
+        "report_by": None,
+        "error": error,
+    }

@@ -1,0 +1,106 @@
+"""The bodies of the reports: each field as DESIGN §5 names it."""
+
+from __future__ import annotations
+
+from marshmallow import fields
+
+from jobmon_client.states import TaskInstanceStatus
+from jobmon_server.fsm.task_instance import ERROR_STATES
+from jobmon_server.routes.fields import Attributes, Id, Increment, Name, Schema, Text, Word
+
+LARGEST_BATCH = 10_000
+
+
+def error_state(**options: object) -> Word[TaskInstanceStatus]:
+    """Make the field that says how an instance failed."""
+    return Word(ERROR_STATES, **options)
+
+
+class Deadline(Schema):
+    """A report that moves a deadline."""
+
+    next_report_increment = Increment(required=True)
+
+
+class WorkerReport(Schema):
+    """What every worker says with every report."""
+
+    worker_id = Name(required=True)
+
+
+class Running(Deadline, WorkerReport):
+    """The worker is about to start the command."""
+
+    nodename = Text(required=True)
+    process_group_id = Id(required=True)
+    distributor_id = Name()
+    stdout = Text()
+    stderr = Text()
+
+
+class Heartbeat(Deadline, WorkerReport):
+    """The worker lives."""
+
+    distributor_id = Name()
+    stdout = Text()
+    stderr = Text()
+    metrics = Attributes()
+
+
+class Done(WorkerReport):
+    """The command succeeded."""
+
+    distributor_id = Name()
+    nodename = Text()
+    stdout = Text()
+    stderr = Text()
+    stdout_log = Text()
+    stderr_log = Text()
+    usage = Attributes()
+    result = fields.Raw()
+
+
+class WorkerError(Done):
+    """The command failed, or was killed because it was told to stop."""
+
+    error_state = error_state(required=True)
+    error_description = Text(required=True)
+
+
+class DistributorId(Deadline):
+    """The cluster accepted an instance under this id."""
+
+    distributor_id = Name(required=True)
+
+
+class NoDistributorId(Schema):
+    """The submission failed."""
+
+    error_message = Text(required=True)
+
+
+class KnownError(NoDistributorId):
+    """The distributor knows how an instance ended."""
+
+    error_state = error_state(required=True)
+    distributor_id = Name()
+    nodename = Text()
+
+
+class UnknownError(KnownError):
+    """The reconciler gives an instance up."""
+
+    error_state = error_state()
+
+
+#: The body of each report that is about one instance.
+REPORT_BODIES: dict[str, type[Schema]] = {
+    "log_running": Running,
+    "log_report_by": Heartbeat,
+    "log_done": Done,
+    "log_error_worker_node": WorkerError,
+    "log_distributor_id": DistributorId,
+    "log_no_distributor_id": NoDistributorId,
+    "log_known_error": KnownError,
+    "log_unknown_error": UnknownError,
+}

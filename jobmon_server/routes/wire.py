@@ -1,0 +1,209 @@
+"""Between HTTP and the actions: a body is parsed by its schema, a result becomes a reply, an error leaves by one door.
+
+@post(worker, "/task_instance/<id:task_instance_id>/log_running", body=RunningReport, reply=ReportReply)
+def log_running(task_instance_id, **facts):
+    return reply(transact(report.running, task_instance_id, **facts))
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields as fields_of
+from dataclasses import is_dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from flask import Response, current_app, request
+from flask_smorest import Blueprint
+from marshmallow import fields
+
+from jobmon_client.states import Outcome
+from jobmon_server.db.transaction import Database
+from jobmon_server.errors import Fenced, Invalid, JobmonServerError, Unknown
+from jobmon_server.routes.fields import Schema, Text, Whole
+from jobmon_server.routes.parse import json_body, load
+from jobmon_server.routes.quick import loader
+
+PREFIX = "/api/v1"
+USUAL_REFUSALS = (404, 409, 422, 503)
+REFUSALS: dict[str, type[JobmonServerError]] = {
+    Outcome.INVALID: Invalid,
+    Outcome.FENCED: Fenced,
+    Outcome.UNKNOWN: Unknown,
+}
+
+Result = TypeVar("Result")
+View = Callable[..., Response]
+
+
+class Detail(Schema):
+    """One thing that is wrong: 422 names the field and its problem, other refusals say what they know."""
+
+    field = Text()
+    problem = Text()
+    what = Text()
+    id = fields.Raw(
+        metadata={"description": "the id asked for: a number, or words where it is made of several"}
+    )
+    retry_after = fields.Float()
+    table = Text()
+    column = Text()
+
+
+class Reason(Schema):
+    """Why it was refused."""
+
+    code = Text(required=True)
+    message = Text(required=True)
+    details = fields.List(fields.Nested(Detail), required=True)
+
+
+class Refusal(Schema):
+    """The reply to anything that was not done."""
+
+    outcome = Text(allow_none=True, required=True)
+    status = Text(allow_none=True)
+    task_status = Text(allow_none=True)
+    report_by = fields.DateTime(allow_none=True)
+    task_instance_id = Whole()
+    applied = Whole()
+    commands = fields.List(fields.Dict())
+    error = fields.Nested(Reason, required=True)
+
+
+def blueprint(name: str, description: str) -> Blueprint:
+    """Make the blueprint of one caller; `description` heads its routes in the OpenAPI document."""
+    return Blueprint(name, __name__, url_prefix=PREFIX, description=description)
+
+
+def database() -> Database:
+    """Return this application's door to the database, for acts that take more than one transaction."""
+    door: Database = current_app.extensions["jobmon"].database
+    return door
+
+
+def transact(action: Callable[..., Result], *args: Any, **facts: Any) -> Result:
+    """Run an action in one transaction of this application's database."""
+    result: Result = current_app.extensions["jobmon"].database.transact(action, *args, **facts)
+    return result
+
+
+def read(query: Callable[..., Result], *args: Any, **facts: Any) -> Result:
+    """Run a query in one snapshot of this application's database."""
+    result: Result = current_app.extensions["jobmon"].database.read(query, *args, **facts)
+    return result
+
+
+def post(
+    at: Blueprint,
+    rule: str,
+    *,
+    body: type[Schema] = Schema,
+    reply: type[Schema] | None = None,
+    success: Sequence[int] = (200,),
+    refusals: Sequence[int] = USUAL_REFUSALS,
+) -> Callable[[Callable[..., Response]], View]:
+    """Route POST: the view gets the path's ids and the body's fields; all is in the OpenAPI document."""
+    schema = body()
+    take = loader(schema)
+    required = any(field.required for field in schema.load_fields.values())
+    content = {"content": {"application/json": {"schema": body}}, "required": required}
+
+    def decorate(route: Callable[..., Response]) -> View:
+        @wraps(route)
+        def view(**path: Any) -> Response:
+            return route(**path, **load(take, json_body()))
+
+        documented = at.doc(requestBody=content, responses=_responses(reply, success, (*refusals, 413)))(view)
+        at.route(rule, methods=["POST"])(documented)
+        return view
+
+    return decorate
+
+
+def get(
+    at: Blueprint,
+    rule: str,
+    *,
+    query: type[Schema] = Schema,
+    reply: type[Schema] | None = None,
+    success: Sequence[int] = (200,),
+    refusals: Sequence[int] = (404, 503),
+) -> Callable[[Callable[..., Response]], View]:
+    """Route GET: the view gets the path's ids and the query's fields (strings, or what the schema makes of them)."""
+    schema = query()
+    take = loader(schema)
+
+    def decorate(route: Callable[..., Response]) -> View:
+        @wraps(route)
+        def view(**path: Any) -> Response:
+            return route(**path, **load(take, request.args.to_dict()))
+
+        parameters = [{"in": "query", "schema": query}] if schema.load_fields else []
+        responses = _responses(reply, success, (*refusals, 422))
+        at.route(rule, methods=["GET"])(at.doc(parameters=parameters, responses=responses)(view))
+        return view
+
+    return decorate
+
+
+def _responses(reply: type[Schema] | None, success: Sequence[int], refusals: Iterable[int]) -> dict[str, Any]:
+    """Describe replies for OpenAPI."""
+    documented = dict.fromkeys(success, reply or Schema) | dict.fromkeys((*refusals, 500), Refusal)
+    return {str(code): _response(code, documented[code]) for code in sorted(documented)}
+
+
+def _response(code: int, schema: type[Schema]) -> dict[str, Any]:
+    """Describe one reply; not modified is the one without a body."""
+    described: dict[str, Any] = {"description": HTTPStatus(code).phrase}
+    if code != HTTPStatus.NOT_MODIFIED:
+        described["content"] = {"application/json": {"schema": schema}}
+    if code == HTTPStatus.SERVICE_UNAVAILABLE:
+        described["headers"] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
+    return described
+
+
+def _plain(value: Any) -> Any:
+    """Turn what JSON does not know into what it does."""
+    if isinstance(value, datetime):
+        utc = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        return utc.isoformat(timespec="microseconds") + "Z"
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields_of(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+encode = json.JSONEncoder(default=_plain, separators=(",", ":"), allow_nan=False).encode
+
+
+def reply(result: Any, status: int = 200) -> Response:
+    """Make the reply of a dataclass or a mapping; a refused `outcome` in it sets status and `error`.
+
+    Times are naive UTC, as the database gives them. A `message` beside a refused outcome becomes the error's.
+    """
+    body: dict[str, Any] = dict(result) if isinstance(result, Mapping) else _plain(result)
+    refusal = REFUSALS.get(body.get("outcome", ""))
+    if refusal is not None and "error" not in body:
+        message = body.pop("message", None) or (refusal.__doc__ or "").splitlines()[0]
+        body["error"] = {"code": refusal.code, "message": message, "details": body.pop("details", [])}
+    return answer(body, refusal.http_status if refusal else status)
+
+
+class Answer(Response):
+    """A reply that remembers its outcome for the log."""
+
+    outcome: str | None = None
+
+
+def answer(body: Mapping[str, Any], status: int) -> Answer:
+    """Put a finished body on the wire."""
+    made = Answer(encode(body), status, content_type="application/json")
+    made.outcome = body.get("outcome")
+    return made

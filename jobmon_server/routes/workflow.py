@@ -1,0 +1,227 @@
+"""What the owner of a workflow asks: bind, run, queue, keep alive, end; and what operators do to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from marshmallow import ValidationError, fields, validates_schema
+
+from jobmon_client.states import Outcome
+from jobmon_server.actions import bind, runs
+from jobmon_server.actions.acts import act_on_task, act_on_workflow
+from jobmon_server.actions.queue import queue_tasks
+from jobmon_server.fsm.acts import ACTS
+from jobmon_server.routes.fields import (
+    Attributes,
+    Count,
+    Exact,
+    Id,
+    ListOf,
+    Name,
+    Schema,
+    Text,
+    Whole,
+)
+from jobmon_server.routes.fields import Command as CommandText
+from jobmon_server.routes.quick import Items
+from jobmon_server.routes.schemas import Deadline
+from jobmon_server.routes.wire import blueprint, database, post, reply, transact
+
+workflow = blueprint("workflow", "Owners of workflows, and operators.")
+LARGEST_LIMIT = 2**31 - 1
+LARGEST_EXPIRY = 10 * 365 * 86_400  # seconds
+MOST_TASKS = 100_000
+MOST_ATTEMPTS = 1000
+DEFAULT_ATTEMPTS = 3
+
+
+class NewWorkflow(Schema):
+    """A workflow to bind."""
+
+    name = Name(required=True)
+    client_id = Name()
+    request_id = Name()
+    attributes = Attributes()
+    max_concurrently_running = Whole(minimum=0, maximum=LARGEST_LIMIT)
+    callback_url = Text()
+    expiry_seconds = Whole(minimum=0, maximum=LARGEST_EXPIRY)
+
+    @validates_schema(skip_on_field_errors=True)
+    def both_or_neither(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse half an identity."""
+        for given, missing in (("client_id", "request_id"), ("request_id", "client_id")):
+            if given in data and missing not in data:
+                raise ValidationError(f"is required where {given} is given", missing)
+
+
+class BoundWorkflow(Schema):
+    """The workflow's id, new or known."""
+
+    workflow_id = Id(required=True)
+    status = Text(required=True)
+    outcome = Text(required=True)
+
+
+class NewTask(Schema):
+    """A task to bind; `upstream` names tasks of this call or of the workflow."""
+
+    name = Name(required=True)
+    command = CommandText(required=True)
+    upstream = ListOf(Name(), load_default=list)
+    array = Exact(0, 255, load_default="")
+    cluster = Name(load_default="local")
+    queue = Exact(0, 255, load_default="")
+    requested_resources = Attributes(load_default=None, allow_none=True)
+    max_attempts = Whole(minimum=1, maximum=MOST_ATTEMPTS, load_default=DEFAULT_ATTEMPTS)
+    resource_scales = Attributes(load_default=None, allow_none=True)
+    fallback_queues = ListOf(Name(), load_default=None, allow_none=True)
+    priority = Whole(minimum=-(2**31), maximum=2**31 - 1, load_default=0)
+    attributes = Attributes(load_default=None, allow_none=True)
+
+
+class ArrayLimit(Schema):
+    """An array and how many of its tasks may be live at once; null for no limit."""
+
+    name = Exact(0, 255, required=True)
+    max_concurrently_running = Whole(minimum=0, maximum=LARGEST_LIMIT, load_default=None, allow_none=True)
+
+
+class NewTasks(Schema):
+    """Tasks to bind, all or none."""
+
+    tasks = Items(NewTask, required=True, maximum=MOST_TASKS)
+    arrays = Items(ArrayLimit, load_default=list, maximum=MOST_TASKS)
+
+
+class BoundTasks(Schema):
+    """Ids in the order given; names that were known with another definition, which stays."""
+
+    task_ids = fields.List(Id(), required=True)
+    differed = fields.List(Text(), required=True)
+
+
+@post(workflow, "/workflow", body=NewWorkflow, reply=BoundWorkflow, success=(200, 201), refusals=(422, 503))
+def bind_workflow(**definition: Any) -> Response:
+    """Make a workflow known; the same client_id and request_id give the same one again."""
+    bound = transact(bind.bind_workflow, **definition)
+    return reply(bound, 201 if bound.outcome is Outcome.APPLIED else 200)
+
+
+@post(workflow, "/workflow/<id:workflow_id>/tasks", body=NewTasks, reply=BoundTasks, success=(200, 201))
+def bind_tasks(workflow_id: int, **definition: Any) -> Response:
+    """Make tasks and their dependencies known, all or none."""
+    bound = transact(bind.bind_tasks, workflow_id, **definition)
+    body = {"task_ids": bound.task_ids, "differed": bound.differed}
+    return reply(body, 201 if bound.num_new else 200)
+
+
+class NewRun(Deadline):
+    """A run to start; `resume` says what becomes of what a former run left: `cold` kills it, `hot` adopts it."""
+
+    request_id = Name()
+    resume = Text(validate=lambda word: _one_of(word, (runs.COLD, runs.HOT)))
+
+
+def _one_of(word: str, allowed: tuple[str, ...]) -> None:
+    if word not in allowed:
+        raise ValidationError(f"must be one of: {', '.join(allowed)}")
+
+
+class StartedRun(Schema):
+    """The run that drives the workflow now."""
+
+    outcome = Text(required=True)
+    workflow_run_id = Id(required=True)
+    status = Text(required=True)
+
+
+@post(
+    workflow,
+    "/workflow/<id:workflow_id>/workflow_run",
+    body=NewRun,
+    reply=StartedRun,
+    success=(200, 201),
+)
+def start_run(workflow_id: int, **facts: Any) -> Response:
+    """Become the owner of a workflow."""
+    started = runs.start_run(database(), workflow_id, **facts)
+    return reply(started, 201 if started.outcome is Outcome.APPLIED else 200)
+
+
+class QueueLimit(Schema):
+    """How many tasks to queue at most; without it all that are ready."""
+
+    limit = Whole(minimum=0, maximum=LARGEST_LIMIT)
+
+
+class Batch(Schema):
+    """Instances queued together, in the order of their steps."""
+
+    array_id = Id(required=True)
+    batch_num = Id(required=True)
+    task_instance_ids = fields.List(Id(), required=True)
+
+
+class Batches(Schema):
+    """What was queued."""
+
+    batches = fields.List(fields.Nested(Batch), required=True)
+
+
+@post(workflow, "/workflow_run/<id:workflow_run_id>/queue_tasks", body=QueueLimit, reply=Batches)
+def post_queue_tasks(workflow_run_id: int, **facts: Any) -> Response:
+    """Queue ready tasks within the limits, by priority then id, one new instance each."""
+    return reply({"batches": queue_tasks(database(), workflow_run_id, **facts)})
+
+
+class RunReply(Schema):
+    """What became of an act on a run."""
+
+    outcome = Text(required=True)
+    status = Text(required=True)
+
+
+@post(workflow, "/workflow_run/<id:workflow_run_id>/log_heartbeat", body=Deadline, reply=RunReply)
+def log_heartbeat(workflow_run_id: int, **facts: Any) -> Response:
+    """Keep a run alive."""
+    verdict = transact(runs.log_heartbeat, workflow_run_id, **facts)
+    return reply({"outcome": verdict.outcome, "status": verdict.status})
+
+
+class Why(Schema):
+    """Why it is done."""
+
+    reason = Text()
+
+
+class Acted(RunReply):
+    """What became of an act, and how many tasks it changed."""
+
+    applied = Count(required=True)
+
+
+@post(workflow, "/workflow_run/<id:workflow_run_id>/terminate", body=Why, reply=Acted)
+def terminate(workflow_run_id: int, **facts: Any) -> Response:
+    """End a run: what is live is told to stop, what waits is withdrawn; the workflow can be resumed."""
+    verdict = runs.terminate(database(), workflow_run_id, **facts)
+    return reply({"outcome": verdict.outcome, "status": verdict.status, "applied": verdict.applied})
+
+
+def _acts(verb: str) -> None:
+    """Route one VERB on a task and on a workflow."""
+
+    def on_task(task_id: int, **facts: Any) -> Response:
+        return reply(transact(act_on_task, task_id, verb, **facts))
+
+    def on_workflow(workflow_id: int, **facts: Any) -> Response:
+        return reply(act_on_workflow(database(), workflow_id, verb, **facts))
+
+    on_task.__name__, on_workflow.__name__ = f"{verb}_task", f"{verb}_workflow"
+    on_task.__doc__ = on_workflow.__doc__ = ACTS[verb].__doc__
+    post(workflow, f"/task/<id:task_id>/{verb}", body=Why, reply=Acted)(on_task)
+    post(workflow, f"/workflow/<id:workflow_id>/{verb}", body=Why, reply=Acted)(on_workflow)
+
+
+for _verb in ACTS:
+    _acts(_verb)

@@ -1,0 +1,175 @@
+"""`jobmon-server serve`: gunicorn, run from Python, with `deploy/gunicorn.conf.py` and the settings over it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import Application
+from gunicorn.arbiter import Arbiter
+from sqlalchemy.engine import make_url
+
+from jobmon_server import log
+from jobmon_server.app import create_app
+from jobmon_server.config import Settings
+from jobmon_server.db import schema
+from jobmon_server.db.transaction import Database
+from jobmon_server.errors import ConfigurationError
+from jobmon_server.reaper import Reaper
+from jobmon_server.serve_file import ServerFile
+from jobmon_server.serve_watch import WhileUsed
+from jobmon_server.tally import SLOTS, Board, Tally
+
+#: Connections beside one for each thread: the reaper's and the watcher's.
+OWN_CONNECTIONS = 2
+#: How long a server that is ending may take before it is in the way of the next one.
+PATIENCE_SECONDS = 30.0
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop; exits the process. Raises ConfigurationError, AlreadyServed, WrongSchema."""
+    log.configure(settings.log_level)
+    settings.make_directory()
+    server_file = _take(settings)
+    listener = _listen(settings.host, settings.port)
+    _prepare(settings)
+    Server(settings, server_file, listener).run()
+
+
+def _take(settings: Settings) -> ServerFile | None:
+    """Be the one server of a SQLite file; of another database there may be many, and the first is the one to be found."""
+    if settings.sqlite_file is None:
+        return ServerFile.take_if_free(settings.server_file)
+    return ServerFile.take(settings.server_file, PATIENCE_SECONDS)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind the address; raise ConfigurationError if that cannot be."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise ConfigurationError(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
+
+
+def _prepare(settings: Settings) -> None:
+    """Make or check the schema before there are workers; its connections are closed again before the fork."""
+    with schema.usable(settings.database_url) as database:
+        schema.prepare(database.engine)
+
+
+class Server(Application):  # type: ignore[misc]
+    """The gunicorn application: one arbiter, and in each worker an engine, an application and a reaper."""
+
+    def __init__(self, settings: Settings, server_file: ServerFile | None, listener: socket.socket) -> None:
+        """Take over the bound socket and the locked file."""
+        self.settings = settings
+        self.server_file = server_file
+        host, port = listener.getsockname()[:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self.bind = f"fd://{listener.detach()}"
+        # Before the fork: all workers count in one memory, each in a slot that its successor takes over.
+        self._board = Board(SLOTS)
+        self._free = set(range(SLOTS))
+        self._slot: int | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Read the shipped file, then lay the settings over it."""
+        self.load_config_from_file(str(files("jobmon_deploy").joinpath("gunicorn.conf.py")))
+        given: dict[str, Any] = {
+            "bind": self.bind,
+            "workers": self.settings.workers,
+            "threads": self.settings.threads,
+            "loglevel": "debug" if self.settings.log_level == "debug" else "warning",
+            "when_ready": self._announce,
+            "pre_fork": self._give_slot,
+            "child_exit": self._take_slot,
+            "post_worker_init": _listen_to_the_arbiter,
+        }
+        for name, value in given.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Make the application; called in each worker, after the fork."""
+        tally = Tally() if self._slot is None else Tally(self._board, self._slot)
+        database = Database.connect(
+            self.settings.database_url, self.settings.threads + OWN_CONNECTIONS, tally
+        )
+        reaper = Reaper(database, self.settings, threading.Event())
+        reaper.start()
+        watch = self._watch(database)
+
+        def end(_arbiter: Any, _worker: Any) -> None:
+            for thread in (reaper, watch):
+                if thread is not None:
+                    thread.stop()
+            database.dispose()
+
+        self.cfg.set("worker_exit", end)
+        return create_app(database, self.settings)
+
+    def _give_slot(self, _arbiter: Any, worker: Any) -> None:
+        """Say, in the arbiter, where the worker that is forked next will count."""
+        self._slot = worker.tally_slot = min(self._free, default=None)
+        self._free.discard(worker.tally_slot)
+
+    def _take_slot(self, _arbiter: Any, worker: Any) -> None:
+        """Give the slot of a worker that has ended to the next."""
+        if worker.tally_slot is not None:
+            self._free.add(worker.tally_slot)
+
+    def run(self) -> None:
+        """Run the arbiter; it exits the process."""
+        _Arbiter(self).run()
+
+    def _watch(self, database: Database) -> WhileUsed | None:
+        if not self.settings.while_used:
+            return None
+        arbiter = os.getppid()
+
+        def end() -> None:
+            if self.server_file is not None:
+                self.server_file.withdraw()
+            if os.getppid() == arbiter:
+                os.kill(arbiter, signal.SIGTERM)
+
+        watch = WhileUsed(Path(self.settings.while_used), database, end)
+        watch.start()
+        return watch
+
+    def _announce(self, _arbiter: Any) -> None:
+        shown = make_url(self.settings.database_url).render_as_string(hide_password=True)
+        sys.stdout.write(f"jobmon-server: listening on {self.url} (database {shown})\n")
+        sys.stdout.flush()
+        if self.server_file is not None:
+            self.server_file.announce(self.url)
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    """gunicorn's, but an interrupt from the keyboard is as polite as SIGTERM."""
+
+    def handle_int(self) -> None:
+        """Let running requests end."""
+        self.handle_term()
+
+    def spawn_worker(self) -> Any:
+        """Fork a worker that cannot lose a SIGTERM: one that comes before it listens to signals waits until it does."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def _listen_to_the_arbiter(_worker: Any) -> None:
+    """Ctrl-C reaches the whole process group and the arbiter alone acts on it; what it has sent meanwhile comes now."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
