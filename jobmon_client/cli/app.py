@@ -1,0 +1,53 @@
+"""The group of commands, and the one door through which errors leave."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from jobmon_client import log
+from jobmon_client.cli import explain, reading, running, service
+from jobmon_client.config import load
+from jobmon_client.definition import InvalidDefinition
+from jobmon_client.embedded import ServerMissing, ServerNotStarted
+from jobmon_client.errors import BadSetting, JobmonError, Malformed, NotFound, UnknownCluster, Unreachable
+
+FAILED, USAGE, UNREACHABLE = 1, 2, 3
+EXIT_CODES: dict[type[JobmonError], int] = {
+    InvalidDefinition: USAGE,
+    BadSetting: USAGE,
+    UnknownCluster: USAGE,
+    NotFound: USAGE,
+    Malformed: USAGE,
+    Unreachable: UNREACHABLE,
+    ServerMissing: UNREACHABLE,
+    ServerNotStarted: UNREACHABLE,
+}
+
+
+class Door(click.Group):
+    """Turns the client's errors into one sentence on stderr and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            log.configure(load().log_level)
+            return super().invoke(ctx)
+        except JobmonError as error:
+            click.echo(f"jobmon: {error}", err=True)
+            code = next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), FAILED)
+            sys.exit(code)
+
+
+@click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="jobmon")
+def jobmon() -> None:
+    """Run workflows of commands and see what became of each.
+
+    Exit codes: 0 all well, 1 something failed, 2 usage, 3 the server cannot be reached.
+    """
+
+
+for command in (*running.COMMANDS, *reading.COMMANDS, *explain.COMMANDS, *service.COMMANDS):
+    jobmon.add_command(command)

@@ -1,0 +1,99 @@
+"""`jobmon explain`: why a task instance is where it is, and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from jobmon_client.cli.options import as_json, plain, print_json, server
+from jobmon_client.cli.reading import api_of
+from jobmon_client.states import Outcome
+
+
+@click.command()
+@click.argument("task_instance_id", type=int)
+@server
+@as_json
+def explain(*, task_instance_id: int, server_url: str | None, as_json: bool) -> None:
+    """Explain a task instance: who holds it, what was decided, what may come, what comes by itself and when."""
+    with api_of(server_url) as api:
+        explanation = api.explain(task_instance_id)
+    if as_json:
+        print_json(explanation)
+        return
+    for line in text(explanation):
+        click.echo(plain(line))
+
+
+def text(explanation: dict[str, Any]) -> Iterator[str]:
+    """Yield the explanation as lines to be read."""
+    task = explanation["task"]
+    yield f"Task instance {explanation['task_instance_id']} is {explanation['status']} since {explanation['status_at']}"
+    yield f"  held by   {_holder(explanation['holder'])}"
+    yield f"  deadline  {_deadline(explanation['deadline'])}"
+    yield f"  task      {task['task_id']} ({task['name']}) is {task['status']}, {_attempts(explanation)}"
+    for obstacle in task["waits_for"]:
+        yield f"            waits for {obstacle}"
+    yield f"Next: {explanation['next']['what']}{_when(explanation['next'])}"
+    yield f"If it seems stuck: {explanation['advice']}"
+    if explanation["edges"]:
+        yield "What may come:"
+    for edge in explanation["edges"]:
+        yield f"  {edge['to']}: {edge['why']}"
+        yield from (f"    {_trigger(one)}" for one in edge["triggers"])
+    yield "Last decisions, oldest first:"
+    yield from (f"  {_decision(one)}" for one in explanation["decisions"])
+
+
+def _holder(holder: dict[str, Any]) -> str:
+    parts = [
+        ("worker {}", holder["worker_id"]),
+        ("on {}", holder["nodename"]),
+        ("distributor {}", holder["distributor"]),
+        ("as {}", holder["distributor_id"]),
+    ]
+    known = [form.format(value) for form, value in parts if value]
+    return f"{', '.join(known) or 'nobody'} (cluster {holder['cluster']})"
+
+
+def _deadline(deadline: dict[str, Any]) -> str:
+    if deadline["report_by"] is None:
+        return "none"
+    seconds = deadline["seconds"]
+    when = f"passed {-seconds:.1f} s ago" if deadline["overdue"] else f"in {seconds:.1f} s"
+    return f"{deadline['report_by']}, {when}"
+
+
+def _attempts(explanation: dict[str, Any]) -> str:
+    task = explanation["task"]
+    marks = [mark for mark in ("orphan", "requeue") if task[mark]]
+    if not task["is_current"]:
+        marks.append(f"older: its current instance is {task['current_task_instance_id']}")
+    noted = f" ({', '.join(marks)})" if marks else ""
+    return f"{task['num_attempts']} of {task['max_attempts']} attempts used{noted}"
+
+
+def _when(coming: dict[str, Any]) -> str:
+    if coming["at"] is None:
+        return ""
+    seconds = coming["seconds"]
+    return f" At {coming['at']}, {'now' if seconds <= 0 else f'in {seconds:.1f} s'}."
+
+
+def _trigger(trigger: dict[str, Any]) -> str:
+    said = f"{trigger['report']} ({trigger['reporter']}): "
+    if trigger["outcome"] == Outcome.APPLIED:
+        return f"{said}applied, its task {trigger['task']}"
+    return f"{said}{trigger['outcome'] or 'not yet'}" + (f", {trigger['needs']}" if trigger["needs"] else "")
+
+
+def _decision(row: dict[str, Any]) -> str:
+    who = row["reporter"] + (f" {row['reporter_id']}" if row["reporter_id"] else "")
+    reason = (row["reason"] or "").partition("\n")[0]
+    said = f"{row['time']} {row['from'] or '-'} → {row['to']} {row['outcome']}, by {who}"
+    return f"{said}: {reason}" if reason else said
+
+
+COMMANDS = (explain,)

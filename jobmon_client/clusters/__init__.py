@@ -1,0 +1,1 @@
+"""Where commands run: plugins with four verbs."""

@@ -1,0 +1,298 @@
+"""Real processes on this machine: one agent subprocess that runs up to `concurrency` commands.
+
+A distributor id is `<host>:<pid of the agent>:<task instance id>`. The agent has a session of its own, so that Ctrl-C at
+the terminal does not reach it; if it dies, its commands are killed and another one is started. Of the requested
+resources it knows `time_limit`, in seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import structlog
+
+from jobmon_client.clusters.base import Batch, ClusterContext, ExitInfo
+from jobmon_client.clusters.local_ids import agent_pid, is_agent
+from jobmon_client.config import agent_environment
+from jobmon_client.errors import ClusterError
+from jobmon_client.loop import Backoff
+from jobmon_client.states import TaskInstanceStatus
+from jobmon_client.worker import orphans
+from jobmon_client.worker.items import WorkItem
+
+log = structlog.get_logger(__name__)
+
+STOP_PATIENCE = 15.0
+LAST_WORDS = 2.0
+MOST = 500
+
+
+class LocalCluster:
+    """A cluster of one machine; its methods may be called from any thread."""
+
+    workers_know_their_id = True
+
+    def __init__(self, context: ClusterContext) -> None:
+        """Take everything from the context; its `users_file` is locked by the agent while it lives."""
+        self._context = context
+        self._host = socket.gethostname()
+        self._lock = threading.RLock()
+        self._agent: subprocess.Popen[str] | None = None
+        self._ending: subprocess.Popen[str] | None = None
+        self._in_hand: dict[str, int] = {}
+        self._lost: dict[str, str] = {}
+        self._listener: threading.Thread | None = None
+        self._ends: deque[float] = deque()
+        self._backoff = Backoff(0.2, 10.0)
+        self._stop = threading.Event()
+
+    # -- the verbs -------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Kill what dead agents of this machine left running, start ours; raise ClusterError if there can be none."""
+        killed = orphans.sweep(
+            lambda owner: owner.startswith(f"{self._host}:") and not is_agent(agent_pid(owner))
+        )
+        if killed:
+            log.warning("orphans_killed", count=killed)
+        with self._lock:
+            self._stop.clear()
+            self._living_agent()
+
+    def submit(self, batch: Batch) -> dict[int, str]:
+        """Hand the items to the agent; each is accepted, and waits there for a free slot."""
+        with self._lock:
+            agent = self._living_agent()
+            ids = {
+                item.array_step_id: f"{self._host}:{agent.pid}:{item.task_instance_id}"
+                for item in batch.items
+            }
+            work = [
+                WorkItem(
+                    task_instance_id=item.task_instance_id,
+                    name=item.name,
+                    command=item.command,
+                    task_id=item.task_id,
+                    workflow_id=item.workflow_id,
+                    workflow_run_id=item.workflow_run_id,
+                    distributor_id=ids[item.array_step_id],
+                    time_limit=time_limit(batch),
+                ).to_json()
+                for item in batch.items
+            ]
+            self._in_hand.update({ids[item.array_step_id]: item.task_instance_id for item in batch.items})
+            self._tell(agent, {"submit": work})
+            return ids
+
+    def active(self, distributor_ids: Collection[str]) -> set[str]:
+        """Return what the agent has in hand, and what is of another that lives; nobody reports for a dead one's."""
+        with self._lock:
+            ours = {one for one in distributor_ids if one in self._in_hand}
+            others = [one for one in distributor_ids if one not in ours and self._foreign(one)]
+        return ours | {one for one in others if is_agent(agent_pid(one))}
+
+    def cancel(self, distributor_ids: Collection[str]) -> None:
+        """Have the agent end these; kill what an agent that is gone left running."""
+        with self._lock:
+            ours = [self._in_hand[one] for one in distributor_ids if one in self._in_hand]
+            if ours and self._agent is not None:
+                self._tell(self._agent, {"cancel": ours})
+            others = [one for one in distributor_ids if one not in self._in_hand and self._foreign(one)]
+        orphans.kill([one for one in others if not is_agent(agent_pid(one))])
+
+    def exit_info(self, distributor_id: str) -> ExitInfo | None:
+        """Return what is known of an instance whose agent died; a living agent reports for itself.
+
+        What a dead agent left running is killed first: once this is told, the task may be tried again.
+        """
+        with self._lock:
+            message = self._lost.get(distributor_id)
+            foreign = self._foreign(distributor_id)
+        if foreign and not self.active([distributor_id]):
+            orphans.kill([distributor_id])
+            message = "the agent that ran it is gone, and so are its processes"
+        return None if message is None else ExitInfo(TaskInstanceStatus.UNKNOWN_ERROR, message)
+
+    def capacity(self) -> int:
+        """Return how many more it takes: none while more than half of what it holds at most is in hand.
+
+        Every slot has its next command then; who fills up after each end asks the server for crumbs.
+        """
+        with self._lock:
+            most = self._most()
+            return most - len(self._in_hand) if len(self._in_hand) <= most // 2 else 0
+
+    def _most(self) -> int:
+        """Return how many to hold: twice the slots and some, or what was done in the last second if that is more."""
+        horizon = time.monotonic() - 1.0
+        while self._ends and self._ends[0] < horizon:
+            self._ends.popleft()
+        return max(2 * self._context.settings.concurrency + 8, min(len(self._ends), MOST))
+
+    def check(self, distributor_ids: Collection[str]) -> None:
+        """Have the agent ask the server about these at once."""
+        with self._lock:
+            ours = [self._in_hand[one] for one in distributor_ids if one in self._in_hand]
+            if ours and self._agent is not None:
+                self._tell(self._agent, {"check": ours})
+
+    def stop(self) -> None:
+        """Have the agent end all commands and report it; after a bounded time kill it and them."""
+        with self._lock:
+            self._stop.set()
+            agent, self._agent = self._agent, None
+            self._ending = agent
+            left = list(self._in_hand)
+        if agent is None:
+            return
+        self._tell(agent, {"stop": True})
+        try:
+            agent.wait(STOP_PATIENCE + self._context.settings.kill_grace)
+        except subprocess.TimeoutExpired:
+            log.warning("agent_killed", pid=agent.pid)
+            os.killpg(agent.pid, signal.SIGKILL)
+            agent.wait()
+        orphans.kill(left)
+        self._hear_out()
+
+    def kill(self) -> None:
+        """Kill the agent and all its commands at once; how they ended is left to the server's deadlines."""
+        with self._lock:
+            self._stop.set()
+            agent, self._agent = self._agent or self._ending, None
+            left = list(self._in_hand)
+        if agent is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(agent.pid, signal.SIGKILL)
+            agent.wait()
+        orphans.kill(left)
+        self._hear_out()
+
+    # -- the agent -------------------------------------------------------------------------------------------
+
+    def _living_agent(self) -> subprocess.Popen[str]:
+        if self._stop.is_set():
+            raise ClusterError("the local cluster is being stopped")
+        if self._agent is None or self._agent.poll() is not None:
+            self._bury(self._agent)
+            self._agent = self._start_agent()
+        return self._agent
+
+    def _start_agent(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "jobmon_client.worker", "agent", *self._options()]
+        try:
+            agent = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+                env=agent_environment(self._context.settings),
+            )
+        except OSError as error:
+            raise ClusterError(f"the agent could not be started: {error}") from error
+        self._listener = threading.Thread(
+            target=self._listen, args=(agent,), name="local-cluster", daemon=True
+        )
+        self._listener.start()
+        return agent
+
+    def _options(self) -> list[str]:
+        settings = self._context.settings
+        # What names the database: an embedded server has another address at each start, and the same file.
+        identity = str(self._context.users_file or self._context.server_url)
+        spool = settings.data_dir / "spool" / hashlib.sha256(identity.encode()).hexdigest()[:16]
+        options: dict[str, object] = {
+            "--server-url": self._context.server_url,
+            "--concurrency": settings.concurrency,
+            "--log-dir": settings.log_dir,
+            "--heartbeat-interval": settings.heartbeat_interval,
+            "--spool-dir": spool,
+            "--users-file": self._context.users_file,
+        }
+        return [str(part) for pair in options.items() if pair[1] is not None for part in pair]
+
+    def _listen(self, agent: subprocess.Popen[str]) -> None:
+        """Follow what the agent says until it is gone."""
+        for line in agent.stdout or ():
+            said: Mapping[str, Any] = json.loads(line)
+            with self._lock:
+                for one in said["ended"]:
+                    self._in_hand.pop(f"{self._host}:{agent.pid}:{one}", None)
+                    self._ends.append(time.monotonic())
+            self._backoff.reset()
+            if self.capacity():
+                self._context.on_change()
+        agent.wait()
+        with self._lock:
+            for pipe in (agent.stdin, agent.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(BrokenPipeError):
+                        pipe.close()
+            self._bury(agent)
+        self._context.on_change()
+        if not self._stop.wait(self._backoff.next()):
+            self._replace(agent)
+
+    def _replace(self, agent: subprocess.Popen[str]) -> None:
+        """Start another agent, unless somebody was quicker; if that fails the next submit tries again."""
+        with self._lock:
+            if self._agent is agent and not self._stop.is_set():
+                try:
+                    self._agent = self._start_agent()
+                except ClusterError as error:
+                    log.error("no_agent", error=str(error))
+
+    def _hear_out(self) -> None:
+        """Wait until the last words of an agent that is dead were heard."""
+        if self._listener is not None:
+            self._listener.join(LAST_WORDS)
+
+    def _bury(self, agent: subprocess.Popen[str] | None) -> None:
+        """Kill what a dead agent left running, and remember how it died."""
+        if agent is None:
+            return
+        mark = f"{self._host}:{agent.pid}:"
+        left = [one for one in self._in_hand if one.startswith(mark)]
+        orphans.kill(left)
+        message = f"the agent (pid {agent.pid}) that ran it ended with {agent.returncode}"
+        for one in left:
+            del self._in_hand[one]
+            self._lost[one] = message
+
+    def _tell(self, agent: subprocess.Popen[str], order: Mapping[str, Any]) -> None:
+        """Write one line; an agent that is gone is noticed by the thread that listens to it."""
+        if agent.stdin is None:
+            return
+        try:
+            agent.stdin.write(json.dumps(order) + "\n")
+            agent.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            log.warning("agent_gone", pid=agent.pid)
+
+    def _foreign(self, distributor_id: str) -> bool:
+        """Return whether it belongs to another agent of this machine, of which we know nothing."""
+        ours = self._agent.pid if self._agent is not None else None
+        known = distributor_id in self._lost
+        pid = agent_pid(distributor_id)
+        return not known and pid is not None and pid != ours and distributor_id.startswith(f"{self._host}:")
+
+
+def time_limit(batch: Batch) -> float | None:
+    """Return the seconds after which a command is ended as a RESOURCE_ERROR; None if no positive number was requested."""
+    found = batch.requested_resources.get("time_limit")
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return None
+    return float(found) if found > 0 else None

@@ -1,0 +1,211 @@
+"""Settings: flag > environment > file > default, and each value knows where it came from.
+
+The only reader of `os.environ` in the client.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from jobmon_client.errors import BadSetting
+
+PREFIX = "JOBMON_"
+LONGEST_INCREMENT = 2_592_000.0
+LONGEST_RUN_SILENCE = 5.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of the client; times in seconds. `origins` names, for each, flag, environment, file or default."""
+
+    server_url: str | None = None
+    database_url: str | None = None
+    token: str | None = field(default=None, repr=False)
+    data_dir: Path = Path()
+    log_dir: Path = Path()
+    heartbeat_interval: float = 30.0
+    report_by_factor: float = 3.1
+    request_timeout: float = 30.0
+    retry_budget: float = 60.0
+    concurrency: int = 1
+    kill_grace: float = 10.0
+    log_level: str = "warning"
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def next_report_increment(self) -> float:
+        """Seconds within which the server is promised to hear of us again."""
+        return self.heartbeat_interval * self.report_by_factor
+
+    @property
+    def run_heartbeat_interval(self) -> float:
+        """Seconds between a run's signs of life: short, for it is one call, and a dead owner's workflow waits for it."""
+        return min(self.heartbeat_interval, LONGEST_RUN_SILENCE)
+
+    @property
+    def run_increment(self) -> float:
+        """Seconds within which a run's owner is promised to be heard of again."""
+        return self.run_heartbeat_interval * self.report_by_factor
+
+
+def load(
+    flags: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+    config_file: Path | None = None,
+) -> Settings:
+    """Gather the settings; a flag that is None was not given. Raise BadSetting naming the key and what is allowed."""
+    environment = os.environ if environment is None else environment
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(KNOWN, "default")
+    for origin, given in (
+        (
+            "file",
+            from_file(config_file or default_file(environment), environment, asked=config_file is not None),
+        ),
+        ("environment", from_environment(environment)),
+        ("flag", {name: value for name, value in (flags or {}).items() if value is not None}),
+    ):
+        for name, value in given.items():
+            values[name] = checked(name, value, origin)
+            origins[name] = origin
+    values.setdefault("data_dir", home(environment, "XDG_DATA_HOME", ".local/share") / "jobmon")
+    values.setdefault("log_dir", values["data_dir"] / "logs")
+    values.setdefault("concurrency", len(os.sched_getaffinity(0)))
+    settings = Settings(**values, origins=origins)
+    if settings.next_report_increment > LONGEST_INCREMENT:
+        raise BadSetting(
+            f"heartbeat_interval x report_by_factor may be {LONGEST_INCREMENT:.0f} seconds at most"
+        )
+    return settings
+
+
+def command_environment() -> dict[str, str]:
+    """Return the environment for a user's command: ours without the token, which is not the command's to have."""
+    return {name: value for name, value in os.environ.items() if name != "JOBMON_TOKEN"}
+
+
+def agent_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment for an agent of ours: what it has to know and its command line does not say."""
+    told = ("token", "report_by_factor", "request_timeout", "kill_grace", "log_level")
+    values = {name: getattr(settings, name) for name in told}
+    return {
+        **os.environ,
+        **{PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None},
+    }
+
+
+def from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings among the JOBMON_* variables; other JOBMON_* variables (the server's) are not ours to judge."""
+    found = {name: environment.get(PREFIX + name.upper()) for name in KNOWN}
+    return {name: value for name, value in found.items() if value}
+
+
+def from_file(path: Path, environment: Mapping[str, str], *, asked: bool) -> dict[str, Any]:
+    """Return the content of the TOML file; it must exist if somebody named it."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if asked or environment.get("JOBMON_CONFIG_FILE"):
+            raise BadSetting(f"config file {path} does not exist") from None
+        return {}
+    except (OSError, ValueError) as error:
+        raise BadSetting(f"config file {path}: {error}") from error
+
+
+def default_file(environment: Mapping[str, str]) -> Path:
+    """Return the file that JOBMON_CONFIG_FILE names, else config.toml in the user's directory."""
+    named = environment.get("JOBMON_CONFIG_FILE")
+    return (
+        Path(named) if named else home(environment, "XDG_CONFIG_HOME", ".config") / "jobmon" / "config.toml"
+    )
+
+
+def home(environment: Mapping[str, str], variable: str, otherwise: str) -> Path:
+    """Return the XDG directory, which counts only if it is absolute."""
+    named = Path(environment.get(variable) or "")
+    return named if named.is_absolute() else Path(environment.get("HOME") or Path.home()) / otherwise
+
+
+def checked(name: str, value: object, origin: str) -> object:
+    """Return the value in its type; raise BadSetting if the name is unknown or the value not allowed."""
+    if name not in KNOWN:
+        raise BadSetting(f"unknown setting {name!r} in {origin}; known: {', '.join(sorted(KNOWN))}")
+    parse, allowed = KNOWN[name]
+    try:
+        return parse(value)
+    except (TypeError, ValueError):
+        raise BadSetting(f"setting {name!r} in {origin} is {value!r}; allowed: {allowed}") from None
+
+
+def text(value: object) -> str:
+    """Accept a string that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(value)
+    return value
+
+
+def url(value: object) -> str:
+    """Accept an http or https address."""
+    parts = urlsplit(text(value))
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(value)
+    return text(value).rstrip("/")
+
+
+def path(value: object) -> Path:
+    """Accept a path; `~` is the user's home, and it is made absolute."""
+    return (value if isinstance(value, Path) else Path(text(value))).expanduser().absolute()
+
+
+def number(least: float, most: float) -> Callable[[object], float]:
+    """Accept a number of seconds (or a factor) between the two, ends included."""
+
+    def parse(value: object) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise TypeError(value)
+        found = float(value)
+        if not least <= found <= most:
+            raise ValueError(value)
+        return found
+
+    return parse
+
+
+def whole(value: object) -> int:
+    """Accept a whole number from 1 to 10,000."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError(value)
+    found = int(value)
+    if not 1 <= found <= 10_000:
+        raise ValueError(value)
+    return found
+
+
+def level(value: object) -> str:
+    """Accept the name of a log level."""
+    found = text(value).lower()
+    if found not in {"debug", "info", "warning", "error"}:
+        raise ValueError(value)
+    return found
+
+
+KNOWN: dict[str, tuple[Callable[[object], object], str]] = {
+    "server_url": (url, "an http:// or https:// address"),
+    "database_url": (text, "a database address, such as sqlite:////path/to/file"),
+    "token": (text, "a text that is not empty"),
+    "data_dir": (path, "a path"),
+    "log_dir": (path, "a path"),
+    "heartbeat_interval": (number(0.05, 86_400), "seconds, from 0.05 to 86400"),
+    "report_by_factor": (number(2, 100), "a number from 2 to 100"),
+    "request_timeout": (number(0.1, 3_600), "seconds, from 0.1 to 3600"),
+    "retry_budget": (number(0, 86_400), "seconds, from 0 to 86400"),
+    "concurrency": (whole, "a whole number from 1 to 10000"),
+    "kill_grace": (number(0, 3_600), "seconds, from 0 to 3600"),
+    "log_level": (level, "debug, info, warning or error"),
+}

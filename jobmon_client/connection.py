@@ -1,0 +1,59 @@
+"""A server to speak to: the one that the settings name, or an embedded one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Event
+
+from jobmon_client.api import Api
+from jobmon_client.config import Settings
+from jobmon_client.embedded import EmbeddedServer
+from jobmon_client.errors import ServerFailed
+from jobmon_client.http import Http
+
+FIRST_CONTACT = 10.0
+"""Seconds to wait for a server that was named: a wrong address should be told soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A server to speak to at `settings.server_url`; if it is embedded, its users lock `users_file`."""
+
+    settings: Settings
+    api: Api
+    users_file: Path | None = None
+
+    def another(self, *, budget: float | None, stop: Event | None = None) -> Api:
+        """Return an Api of the same server with other patience; seconds, None for as long as `stop` is not set."""
+        return make_api(self.settings, budget=budget, stop=stop)
+
+
+def make_api(settings: Settings, *, budget: float | None, stop: Event | None = None) -> Api:
+    """Return an Api of `settings.server_url`."""
+    url = settings.server_url or ""
+    return Api(Http(url, timeout=settings.request_timeout, budget=budget, stop=stop, token=settings.token))
+
+
+@contextmanager
+def connected(settings: Settings, *, keep: bool = False, stop: Event | None = None) -> Iterator[Connection]:
+    """Yield a connection to the server that the settings name, or to an embedded one; raise Unreachable.
+
+    With `keep` an embedded server that vanishes is started again; once `stop` is set nothing waits for a lost server.
+    """
+    if settings.server_url:
+        api = make_api(settings, budget=min(FIRST_CONTACT, settings.retry_budget), stop=stop)
+        api.health()
+        yield Connection(settings, make_api(settings, budget=settings.retry_budget, stop=stop))
+        return
+    with EmbeddedServer(settings, stop) as server:
+        if keep:
+            server.watch()
+        found = replace(settings, server_url=server.url)
+        api = make_api(found, budget=settings.retry_budget, stop=stop)
+        try:
+            yield Connection(found, api, server.users_file)
+        except ServerFailed as error:
+            raise ServerFailed(f"{error}; its log: {server.log_file}") from error

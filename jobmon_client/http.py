@@ -1,0 +1,188 @@
+"""One door to the server: JSON in, JSON out, kept-alive connections, retries within a budget.
+
+Every call may be retried blindly: the server makes a repeated report a `duplicate`.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from jobmon_client.errors import (
+    BadSetting,
+    Denied,
+    JobmonError,
+    Malformed,
+    NotFound,
+    Refused,
+    ReplyError,
+    ServerFailed,
+    Unreachable,
+)
+from jobmon_client.loop import Backoff
+
+PREFIX = "/api/v1"
+AGAIN = frozenset({429, 500, 502, 503, 504})
+ERRORS: dict[int, type[ReplyError]] = {401: Denied, 403: Denied, 404: NotFound, 409: Refused, 422: Malformed}
+FAILED = 500
+FAILURES = 5
+FAILING_SECONDS = 5.0
+"""So many answers 500 in a row, over so many seconds at least, are no hiccup: the call is given up."""
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(slots=True)
+class Trouble:
+    """Why a try brought no answer; `wait` is how many seconds the server asked for, `status` what it said if it spoke."""
+
+    text: str
+    wait: float = 0.0
+    status: int | None = None
+
+
+class Failing:
+    """Counts the answers 500 in a row."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._count = 0
+        self._since = 0.0
+
+    def lasts(self, trouble: Trouble) -> bool:
+        """Take in one more trouble; tell whether the server has failed too often for too long."""
+        if trouble.status != FAILED:
+            self._count = 0
+            return False
+        if not self._count:
+            self._since = time.monotonic()
+        self._count += 1
+        return self._count >= FAILURES and time.monotonic() - self._since >= FAILING_SECONDS
+
+    def __str__(self) -> str:
+        """Say how often and for how long."""
+        return f"{self._count} times in {time.monotonic() - self._since:.1f} s"
+
+
+class Http:
+    """Calls of one server; safe to share between threads, each of which has a session of its own."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float = 30.0,
+        budget: float | None = 60.0,
+        stop: threading.Event | None = None,
+        token: str | None = None,
+    ) -> None:
+        """Take seconds: `timeout` for one try, `budget` for a call with its retries.
+
+        A budget of None: until `stop` is set, or until the server has failed `FAILURES` times in a row.
+        """
+        self.base_url = base_url.rstrip("/")
+        try:
+            self._loopback = urlsplit(base_url).hostname in LOOPBACK
+        except ValueError as error:
+            raise BadSetting(f"server_url {base_url!r}: {error}") from error
+        self._timeout = timeout
+        self._budget = budget
+        self._stop = stop or threading.Event()
+        self._token = token
+        self._local = threading.local()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        accept: Collection[int] = (),
+    ) -> dict[str, Any]:
+        """Return the JSON object that the server answers with 2xx or one of `accept`; raise a JobmonError else."""
+        deadline = None if self._budget is None else time.monotonic() + self._budget
+        data = None if payload is None else json.dumps(payload, separators=(",", ":")).encode()
+        backoff, failing = Backoff(), Failing()
+        what = f"{method} {self.base_url}{PREFIX}{path}"
+        while True:
+            trouble = self._try(method, path, data, query, accept)
+            if isinstance(trouble, dict):
+                return trouble
+            pause = max(trouble.wait, backoff.next())
+            is_late = deadline is not None and time.monotonic() + pause > deadline
+            if failing.lasts(trouble) or (is_late and trouble.status == FAILED):
+                raise ServerFailed(f"the server fails: {what} was answered with {trouble.text}, {failing}")
+            if is_late:
+                raise Unreachable(f"{what}: {trouble.text}")
+            if self._stop.wait(pause):
+                raise Unreachable(f"{method} {path}: stopped while waiting for the server ({trouble.text})")
+
+    def _try(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None,
+        query: Mapping[str, Any] | None,
+        accept: Collection[int],
+    ) -> dict[str, Any] | Trouble:
+        """Return the reply's body, or what was wrong."""
+        try:
+            reply = self._session().request(
+                method, f"{self.base_url}{PREFIX}{path}", data=data, params=query, timeout=self._timeout
+            )
+        except (
+            requests.ConnectionError,
+            requests.Timeout,
+            requests.exceptions.ChunkedEncodingError,
+        ) as error:
+            return Trouble(f"{type(error).__name__}: {error}")
+        except requests.RequestException as error:  # a bad address, say: no retry will mend it
+            raise JobmonError(f"{method} {self.base_url}{PREFIX}{path}: {error}") from error
+        if reply.status_code in AGAIN:
+            wait = seconds(reply.headers.get("Retry-After"))
+            return Trouble(f"HTTP status {reply.status_code}", wait, reply.status_code)
+        body = json_object(reply.content)
+        if reply.ok or reply.status_code in accept:
+            return Trouble("the reply is no JSON object") if body is None else body
+        raise ERRORS.get(reply.status_code, ReplyError)(reply.status_code, body or {})
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = requests.Session()
+            session.headers.update({"Content-Type": "application/json", "Accept": "application/json"})
+            if self._token:
+                session.headers["Authorization"] = f"Bearer {self._token}"
+            # Looking for proxies in the environment costs as much as the call, and loopback has none.
+            session.trust_env = not self._loopback
+        return session
+
+    def close(self) -> None:
+        """Close the calling thread's session."""
+        session: requests.Session | None = self._local.__dict__.pop("session", None)
+        if session is not None:
+            session.close()
+
+
+def seconds(retry_after: str | None) -> float:
+    """Return the seconds of a Retry-After header, at most 60; 0 for none, or for a date (jitter then does)."""
+    try:
+        return min(60.0, max(0.0, float(retry_after or 0)))
+    except ValueError:
+        return 0.0
+
+
+def json_object(content: bytes) -> dict[str, Any] | None:
+    """Return the object that the bytes spell, None if they spell something else."""
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None

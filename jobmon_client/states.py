@@ -1,0 +1,111 @@
+"""The vocabulary of the system: what a task instance, a task, a workflow and a run can be.
+
+The word is what people and programs read (JSON, command line, logs); the one-letter code is for the
+database alone. Edges between statuses live in the server (`jobmon_server.fsm`) and are published at `/fsm`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+
+class Status(StrEnum):
+    """A word with a one-letter code; compares and prints as the word."""
+
+    code: str
+
+    def __new__(cls, word: str, code: str) -> Self:
+        """Make the member from its word and its code."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.code = code
+        return member
+
+    @classmethod
+    def from_code(cls, code: str) -> Self:
+        """Return the member with this code; raise ValueError for a code that is none."""
+        for member in cls:
+            if member.code == code:
+                return member
+        raise ValueError(f"{code!r} is no code of {cls.__name__}")
+
+
+class TaskInstanceStatus(Status):
+    """One attempt at a task."""
+
+    QUEUED = "QUEUED", "Q"
+    INSTANTIATED = "INSTANTIATED", "I"
+    LAUNCHED = "LAUNCHED", "O"
+    RUNNING = "RUNNING", "R"
+    TRIAGING = "TRIAGING", "T"
+    NO_HEARTBEAT = "NO_HEARTBEAT", "X"
+    KILL_SELF = "KILL_SELF", "K"
+    DONE = "DONE", "D"
+    ERROR = "ERROR", "E"
+    RESOURCE_ERROR = "RESOURCE_ERROR", "Z"
+    UNKNOWN_ERROR = "UNKNOWN_ERROR", "U"
+    NO_DISTRIBUTOR_ID = "NO_DISTRIBUTOR_ID", "W"
+    ERROR_FATAL = "ERROR_FATAL", "F"
+
+
+class TaskStatus(Status):
+    """The logical unit of work: keeps the outcome and the retry budget."""
+
+    REGISTERING = "REGISTERING", "G"
+    QUEUED = "QUEUED", "Q"
+    INSTANTIATING = "INSTANTIATING", "I"
+    LAUNCHED = "LAUNCHED", "O"
+    RUNNING = "RUNNING", "R"
+    ADJUSTING_RESOURCES = "ADJUSTING_RESOURCES", "A"
+    PAUSED = "PAUSED", "P"
+    ERROR_RECOVERABLE = "ERROR_RECOVERABLE", "E"
+    DONE = "DONE", "D"
+    ERROR_FATAL = "ERROR_FATAL", "F"
+    STOPPED = "STOPPED", "S"
+
+
+class WorkflowStatus(Status):
+    """A set of tasks and their dependencies."""
+
+    REGISTERED = "REGISTERED", "G"
+    RUNNING = "RUNNING", "R"
+    PAUSED = "PAUSED", "P"
+    HALTED = "HALTED", "H"
+    DONE = "DONE", "D"
+    FAILED = "FAILED", "F"
+    STOPPED = "STOPPED", "S"
+
+
+class WorkflowRunStatus(Status):
+    """One owner's time of driving a workflow."""
+
+    BOUND = "BOUND", "B"
+    RUNNING = "RUNNING", "R"
+    DONE = "DONE", "D"
+    ERROR = "ERROR", "E"
+    STOPPED = "STOPPED", "S"
+    TERMINATED = "TERMINATED", "T"
+
+
+class Outcome(StrEnum):
+    """What became of a report or an act; always one of these words."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    UNTIMELY = "untimely"
+    INVALID = "invalid"
+    FENCED = "fenced"
+    UNKNOWN = "unknown"
+    BUSY = "busy"
+    MALFORMED = "malformed"
+
+
+class Reporter(StrEnum):
+    """Who spoke; recorded in the journal and as the source of error-log entries."""
+
+    WORKER = "worker"
+    DISTRIBUTOR = "distributor"
+    REAPER = "reaper"
+    OPERATOR = "operator"
+    WORKFLOW_RUN = "workflow_run"

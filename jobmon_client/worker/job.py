@@ -1,0 +1,98 @@
+"""One item in the hands of an agent: what is known about it, and the reports that it makes."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from jobmon_client.states import TaskInstanceStatus
+from jobmon_client.worker.items import LogFiles, WorkItem, tail
+from jobmon_client.worker.process import Ended, Process
+from jobmon_client.worker.verdict import Verdict
+
+BARE = ("stdout_log", "stderr_log", "usage")
+
+
+class Phase(Enum):
+    """How far an item has come."""
+
+    WAITING = auto()  # for a slot
+    ASKED = auto()  # the server has been asked whether the command may start
+    RUNNING = auto()
+    LINGERING = auto()  # the leader is dead, told to; others of its group are still cleaning up
+    REPORTED = auto()  # dead; the server has not confirmed yet
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Why a command is to end, and the status that its death is reported with (None: nobody wants to know)."""
+
+    reason: str
+    report: TaskInstanceStatus | None
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """The agent's note on one item; touched by the agent's thread alone."""
+
+    item: WorkItem
+    files: LogFiles
+    phase: Phase = Phase.WAITING
+    process: Process | None = None
+    order: Order | None = None
+    ended: Ended | None = None
+    due: float | None = None  # when the time limit passes; once it is being ended, when grace does
+
+    @property
+    def id(self) -> int:
+        """Return the id of the task instance."""
+        return self.item.task_instance_id
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """Makes the reports of one worker."""
+
+    worker_id: str
+    increment: float
+
+    def running(self, job: Job) -> dict[str, Any]:
+        """Ask leave to start."""
+        report = {
+            "task_instance_id": job.id,
+            "report": "log_running",
+            "worker_id": self.worker_id,
+            "nodename": socket.gethostname(),
+            "process_group_id": os.getpgid(0),
+            "distributor_id": job.item.distributor_id,
+            "stdout": str(job.files.stdout),
+            "stderr": str(job.files.stderr),
+            "next_report_increment": self.increment,
+        }
+        return {name: value for name, value in report.items() if value is not None}
+
+    def end(self, job: Job, verdict: Verdict) -> dict[str, Any]:
+        """Say how it ended."""
+        report: dict[str, Any] = {
+            "task_instance_id": job.id,
+            "report": "log_done",
+            "worker_id": self.worker_id,
+        }
+        if verdict.status is not TaskInstanceStatus.DONE:
+            report["report"] = "log_error_worker_node"
+            report["error_state"] = str(verdict.status)
+            report["error_description"] = verdict.description
+        if job.ended is not None:
+            report["stdout_log"] = tail(job.files.stdout)
+            report["stderr_log"] = tail(job.files.stderr)
+            report["usage"] = dict(job.ended.usage)
+        return report
+
+
+def bare(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the report without what is good to know but not needed."""
+    return {name: value for name, value in report.items() if name not in BARE}

@@ -1,0 +1,87 @@
+"""Results that the server has not heard of, on disk: they outlive the worker.
+
+One file a worker, one report a line. Its owner holds a lock on it, so a later worker takes over only what nobody owns.
+Sending such a report twice, or late, is harmless: the worker_id in it fences it, and a repeated one is a `duplicate`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+
+class Spool:
+    """The file of one worker in a directory that belongs to one server's database."""
+
+    def __init__(self, directory: Path, worker_id: str) -> None:
+        """Name the file; it is made when there is something to keep."""
+        self._directory = directory
+        self._path = directory / f"{worker_id}.jsonl"
+        self._file: TextIO | None = None
+        self._taken: list[tuple[Path, TextIO]] = []
+
+    def keep(self, reports: Iterable[Mapping[str, Any]]) -> None:
+        """Append the reports and see them on disk."""
+        if self._file is None:
+            self._file = self._make()
+        self._file.writelines(json.dumps(dict(report)) + "\n" for report in reports)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def _make(self) -> TextIO:
+        """Make the file; it has its name only when it is locked, so that nobody takes it for a dead worker's."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        fresh = self._path.with_suffix(".new")
+        file = fresh.open("w", encoding="utf-8")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        fresh.rename(self._path)
+        return file
+
+    def leftovers(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the reports of workers that are gone; their files go when `clear` says that all were sent."""
+        for path in sorted(self._directory.glob("*.jsonl")):
+            try:
+                file = path.open("r+", encoding="utf-8")
+            except OSError:  # another worker has just sent it
+                continue
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                continue
+            self._taken.append((path, file))
+            yield from readable(file)
+
+    def clear(self) -> None:
+        """Everything was sent: remove the file, and those taken over."""
+        if self._file is not None:
+            self._path.unlink(missing_ok=True)
+            self._file.close()
+            self._file = None
+        while self._taken:
+            path, file = self._taken.pop()
+            path.unlink(missing_ok=True)
+            file.close()
+
+    def close(self, *, keep: bool) -> None:
+        """Let go; with `keep` the files stay for the next worker."""
+        if not keep:
+            self.clear()
+        for file in (self._file, *(taken for _, taken in self._taken)):
+            if file is not None:
+                file.close()
+
+
+def readable(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    """Yield the reports; the last line may be torn, if its writer was killed while writing."""
+    for line in lines:
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict) and {"report", "task_instance_id"} <= found.keys():
+            yield found
