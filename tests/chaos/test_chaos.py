@@ -1,0 +1,174 @@
+"""A short run of the chaos harness, and its judge and its proxy seen to say what they should."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.chaos.__main__ import summary
+from tests.chaos.drive import Run
+from tests.chaos.proxy import Fault, Proxy
+from tests.chaos.verdict import Facts, judge, recoveries
+from tests.chaos.workload import Marks
+from tests.chaos.world import Store, store
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Store]:
+    with store() as made:
+        yield made
+
+
+@pytest.mark.slow
+@pytest.mark.mariadb
+@pytest.mark.parametrize("number", [0, 1])
+def test_whoever_dies_the_workflow_ends_right(database: Store, number: int) -> None:
+    run = Run(seed=1, number=number, tasks=50)
+    said: list[str] = []
+    verdict = run(database, said.append)
+    assert verdict.is_right, (verdict.to_json(), said)
+    assert verdict.beside == []
+    counted = summary([(run, verdict)])
+    assert (counted["runs"], counted["done"], counted["checks_clean"]) == (1, 1, 1)
+    assert sum(counted["kills"].values()) >= 1
+
+
+def test_a_schedule_is_drawn_from_its_seed() -> None:
+    first, again, other = Run(7, 3, 40), Run(7, 3, 40), Run(7, 4, 40)
+    assert (first.blows, first.definition) == (again.blows, again.definition)
+    assert first.blows != other.blows
+    assert first.definition["tasks"] != other.definition["tasks"]
+
+
+def facts(*instances: tuple[int, int, str], done: tuple[int, ...] = (), check: str = "") -> Facts:
+    tasks = [(1, "a", "D"), (2, "b", "D")]
+    return Facts(tasks, list(instances), [(number, NOON) for number in done], check)
+
+
+RIGHT = ((11, 1, "E"), (12, 1, "D"), (13, 2, "D"))
+
+
+def marks(**ended: list[int]) -> Marks:
+    made = Marks()
+    made.ended.update(ended)
+    return made
+
+
+def test_the_judge_finds_nothing_where_there_is_nothing() -> None:
+    verdict = judge(facts(*RIGHT, done=(12, 13)), "DONE", marks(a=[12], b=[13]), {12, 13})
+    assert verdict.is_right
+    assert (verdict.attempts, verdict.re_runs) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("what", "found", "left"),
+    [
+        ("doubled", facts(*RIGHT, (14, 1, "D"), done=(12, 13, 14)), marks(a=[12, 14], b=[13])),
+        ("doubled", facts(*RIGHT, done=(12, 12, 13)), marks(a=[12], b=[13])),
+        ("lost", facts(*RIGHT, done=(12, 13)), marks(a=[11], b=[13])),
+        ("undone", facts(*RIGHT, done=(11, 12, 13)), marks(a=[11, 12], b=[13])),
+        ("not_done", facts(*RIGHT[:2], done=(12,)), marks(a=[12])),
+        ("check", facts(*RIGHT, done=(12, 13), check="1 violations"), marks(a=[12], b=[13])),
+    ],
+)
+def test_the_judge_says_what_is_wrong(what: str, found: Facts, left: Marks) -> None:
+    verdict = judge(found, "DONE", left, set())
+    assert not verdict.is_right
+    wrong = ("not_done", "doubled", "lost", "undone", "too_early", "check", "left_behind")
+    assert [name for name in wrong if getattr(verdict, name)] == [what]
+
+
+def test_what_was_acknowledged_and_is_not_done_is_undone() -> None:
+    verdict = judge(facts(*RIGHT, done=(12, 13)), "DONE", marks(a=[11, 12], b=[13]), {11})
+    assert (verdict.undone, verdict.re_runs) == ([11], 1)
+
+
+def test_recovery_is_counted_to_the_next_task_that_is_done() -> None:
+    found = facts(*RIGHT, done=(12, 13))
+    moment = NOON.timestamp()
+    assert recoveries(found, [("server", moment - 2.5), ("worker", moment + 1)]) == [("server", 2.5)]
+
+
+@contextlib.contextmanager
+def through(proxy_of: socket.socket) -> Iterator[tuple[Proxy, socket.socket]]:
+    """A proxy before an echo, and a connection through it."""
+    proxy = Proxy(proxy_of.getsockname()[1])
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as connection:
+        yield proxy, connection
+    proxy.close()
+
+
+@pytest.fixture
+def echo() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer, args=(listener,), daemon=True)
+        thread.start()
+        yield listener
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def answer(listener: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # also when the test is over before anybody connects
+        connection, _ = listener.accept()
+        with connection:
+            while data := connection.recv(100):
+                connection.sendall(data)
+
+
+def ask(connection: socket.socket) -> bytes:
+    connection.sendall(b"12345678")
+    return connection.recv(100)
+
+
+def ask_on(connection: socket.socket) -> None:
+    """Ask until the connection is found to be lost, at the third time at the latest."""
+    for _ in range(3):
+        ask(connection)
+
+
+def test_a_proxy_passes_on(echo: socket.socket) -> None:
+    with through(echo) as (_, connection):
+        assert [ask(connection), ask(connection)] == [b"12345678"] * 2
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP, Fault.RESET])
+def test_a_proxy_loses_a_reply(echo: socket.socket, fault: Fault) -> None:
+    with through(echo) as (proxy, connection):
+        ask(connection)
+        proxy.inject(fault, 1)
+        with pytest.raises(ConnectionError):
+            ask_on(connection)
+
+
+def test_a_proxy_cuts_a_reply(echo: socket.socket) -> None:
+    with through(echo) as (proxy, connection):
+        proxy.inject(Fault.CUT, 1)
+        assert (ask(connection), connection.recv(100)) == (b"1234", b"")
+
+
+def test_a_proxy_stalls(echo: socket.socket) -> None:
+    with through(echo) as (proxy, connection):
+        proxy.inject(Fault.STALL, 0.3)
+        connection.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            ask(connection)
+        connection.settimeout(5)
+        assert connection.recv(100) == b"12345678"
+
+
+def test_a_proxy_refuses(echo: socket.socket) -> None:
+    with through(echo) as (proxy, _):
+        proxy.inject(Fault.REFUSE, 60)
+        with (
+            pytest.raises(ConnectionError),  # at the connection already, or at the first question
+            socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as another,
+        ):
+            ask_on(another)

@@ -1,0 +1,49 @@
+"""Results on disk: kept whole, taken over once, and only from the dead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jobmon_client.worker.spool import Spool
+
+DONE = {"task_instance_id": 1, "report": "log_done", "worker_id": "w", "stdout_log": "é\n\ud800"}
+
+
+def test_what_was_kept_is_read_back(tmp_path: Path) -> None:
+    first = Spool(tmp_path / "new" / "spool", "a")
+    first.keep([DONE])
+    first.keep([{**DONE, "task_instance_id": 2}])
+    first.close(keep=True)
+    second = Spool(tmp_path / "new" / "spool", "b")
+    assert list(second.leftovers()) == [DONE, {**DONE, "task_instance_id": 2}]
+    second.close(keep=True)
+
+
+def test_a_file_in_use_is_not_taken(tmp_path: Path) -> None:
+    owner = Spool(tmp_path, "a")
+    owner.keep([DONE])
+    assert list(Spool(tmp_path, "b").leftovers()) == []
+    owner.close(keep=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_was_taken_over_is_taken_once_and_goes_when_all_was_sent(tmp_path: Path) -> None:
+    dead, second, third = (Spool(tmp_path, name) for name in "abc")
+    dead.keep([DONE])
+    dead.close(keep=True)
+    assert len(list(second.leftovers())) == 1
+    assert list(third.leftovers()) == []
+    second.clear()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_torn_line_costs_itself_alone(tmp_path: Path) -> None:
+    dead = Spool(tmp_path, "a")
+    dead.keep([DONE])
+    dead.close(keep=True)
+    with (tmp_path / "a.jsonl").open("a") as file:
+        file.write('"text"\n{"task_instance_id": 2, "repo')
+    taker = Spool(tmp_path, "b")
+    assert list(taker.leftovers()) == [DONE]
+    taker.close(keep=True)
+    assert (tmp_path / "a.jsonl").exists()

@@ -1,0 +1,43 @@
+"""A staged database, and a path over it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import structlog
+from flask.testing import FlaskClient
+
+from jobmon_server.app import create_app
+from jobmon_server.db.check import check
+from tests.race.arena import Arena
+from tests.race.staging import StagedDatabase
+from tests.support.path import Path
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Keep the line of each request out: there are thousands, and re-runs are to be seen among what is left."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def arena(database_url: str) -> Iterator[Arena]:
+    """Where races are run; `db check` must find nothing afterwards."""
+    database = StagedDatabase.at(database_url)
+    app = create_app(database)
+    with ThreadPoolExecutor(2) as pool:
+        arena = Arena(database, app, pool, Path(app.test_client()))
+        yield arena
+    assert database.read(check) == []
+    database.dispose()
+
+
+@pytest.fixture
+def path(client: FlaskClient) -> Path:
+    """The main path on a fresh database."""
+    return Path(client)

@@ -1,0 +1,59 @@
+"""What the lock order of docs/adr/0003 rests on, asked of MariaDB itself."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pymysql
+import pytest
+from sqlalchemy.engine import Connection
+
+from jobmon_server.app import create_app
+from jobmon_server.db import workflows
+from jobmon_server.db.transaction import Database
+from tests.support.databases import MariadbSource
+from tests.support.mariadb import Mariadb
+from tests.support.path import Path, task
+
+LOCKED = 1205
+
+
+def is_locked(server: Mariadb, database: str, table: str, row_id: int) -> bool:
+    """Whether another connection has the row."""
+    statement = f"SELECT id FROM {table} WHERE id = %s FOR UPDATE NOWAIT"  # noqa: S608 - a name of ours
+    with closing(server.connect(database)) as connection, connection.cursor() as cursor:
+        try:
+            cursor.execute(statement, [row_id])
+        except pymysql.OperationalError as error:
+            if error.args[0] == LOCKED:
+                return True
+            raise
+    return False
+
+
+@pytest.mark.mariadb
+def test_the_last_run_is_locked_without_its_workflow(
+    mariadb_source: MariadbSource, mariadb_server: Mariadb
+) -> None:
+    with mariadb_source.with_schema() as url:
+        database = Database.connect(url)
+        path = Path(create_app(database).test_client()).bind(task("a")).start()
+        name = url.rsplit("/", 1)[1]
+
+        def look() -> tuple[bool, bool]:
+            return (
+                is_locked(mariadb_server, name, "workflow_run", path.run_id),
+                is_locked(mariadb_server, name, "workflow", path.workflow_id),
+            )
+
+        def lock_the_run_alone(connection: Connection) -> tuple[bool, bool]:
+            workflows.lock_last_run(connection, path.workflow_id)
+            return look()
+
+        def lock_both(connection: Connection) -> tuple[bool, bool]:
+            workflows.lock_workflow(connection, path.workflow_id)
+            return look()
+
+        assert database.transact(lock_the_run_alone) == (True, False)
+        assert database.transact(lock_both) == (True, True)
+        database.dispose()

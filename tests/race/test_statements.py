@@ -1,0 +1,96 @@
+"""What a report costs: a number of statements and one commit, the same for the first report and the millionth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from jobmon_server.db.transaction import Database
+from tests.race.watched import Said, listening
+from tests.support.path import Path, task
+
+
+def heartbeat(path: Path, one: int) -> Any:
+    return path.report(one, "log_report_by", worker_id="worker-1", next_report_increment=60)
+
+
+def cost(database: Database, call: Callable[[], Any], outcome: str = "applied") -> Said:
+    """What one report says to the database."""
+    with listening(database.engine) as said:
+        reply = call().get_json()
+    assert reply["outcome"] == outcome
+    return said
+
+
+@pytest.fixture
+def claimed(path: Path) -> tuple[Path, int]:
+    """An INSTANTIATED instance of a workflow with more to do."""
+    path.bind(task("a"), task("b")).start()
+    ids = path.queue()
+    path.claim(ids)
+    return path, ids[0]
+
+
+def test_running_is_a_lock_two_writes_and_the_journal(claimed: tuple[Path, int], database: Database) -> None:
+    path, one = claimed
+    said = cost(database, lambda: path.running(one))
+    assert (said.verbs, said.commits) == (["SELECT", "UPDATE", "UPDATE", "INSERT"], 1)
+
+
+def test_done_looks_once_more_after_its_commit(claimed: tuple[Path, int], database: Database) -> None:
+    path, one = claimed
+    path.running(one)
+    said = cost(database, lambda: path.done(one))
+    assert said.verbs == ["SELECT", "UPDATE", "UPDATE", "INSERT", "SELECT"]
+    assert "EXISTS" in said.statements[-1][0]
+
+
+def test_a_heartbeat_is_a_lock_and_a_write(claimed: tuple[Path, int], database: Database) -> None:
+    path, one = claimed
+    path.running(one)
+    said = cost(database, lambda: heartbeat(path, one))
+    assert (said.verbs, said.commits) == (["SELECT", "UPDATE"], 1)
+
+
+@pytest.mark.parametrize("report", [Path.running, Path.done])
+def test_the_same_report_again_is_a_lock(
+    claimed: tuple[Path, int], database: Database, report: Callable[[Path, int], Any]
+) -> None:
+    path, one = claimed
+    path.running(one)
+    report(path, one)
+    said = cost(database, lambda: report(path, one), "duplicate")
+    assert (said.verbs, said.commits) == (["SELECT"], 1)
+
+
+def batches(path: Path, ids: list[int]) -> dict[str, Callable[[], Any]]:
+    """Every call about many instances, in the order of a life."""
+    claim = "/task_instance/instantiate_task_instances"
+    running = {"worker_id": "w", "nodename": "n", "process_group_id": 1, "next_report_increment": 60}
+    end = [{"task_instance_id": one, "report": "log_done", "worker_id": "w"} for one in ids]
+    start = [{"task_instance_id": one, "report": "log_running", **running} for one in ids]
+    beat = "/task_instance/log_report_by/batch"
+    return {
+        "claim": lambda: path.post(claim, distributor="d", next_report_increment=60, task_instance_ids=ids),
+        "running": lambda: path.post("/reports", reports=start),
+        "heartbeat": lambda: path.post(beat, task_instance_ids=ids, next_report_increment=60),
+        "done": lambda: path.post("/reports", reports=end),
+    }
+
+
+def test_a_batch_costs_as_many_statements_for_500_as_for_10(path: Path, database: Database) -> None:
+    path.bind(*(task(str(number)) for number in range(600))).start()
+    ids = path.queue()
+    costs: dict[str, list[list[str]]] = {}
+    for some in (ids[:10], ids[10:510]):
+        for name, call in batches(path, some).items():
+            with listening(database.engine) as said:
+                reply = call()
+            assert reply.status_code == 200
+            assert reply.get_json()["outcomes"] == []
+            costs.setdefault(name, []).append(said.verbs)
+    assert {name: few for name, (few, _) in costs.items()} == {
+        name: many for name, (_, many) in costs.items()
+    }
