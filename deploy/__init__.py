@@ -1,0 +1,1 @@
+"""The configuration that is run: what `jobmon-server serve`, the tests and the bench read is what an operator copies."""
