@@ -7,82 +7,17 @@ Times are given in seconds; field names are those of the wire. A field that is N
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
-from jobmon_client.api_reads import Reads
+from jobmon_client.answers import BatchReply, Claim, Reply, RunReply, run_reply
+from jobmon_client.api_acts import Acts
 from jobmon_client.errors import NotFound
-from jobmon_client.states import Outcome, TaskInstanceStatus, TaskStatus
 
 REFUSALS = (404, 409)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What became of one report, and how things stand now; `body` is all that the server said."""
-
-    outcome: Outcome
-    status: TaskInstanceStatus | None = None
-    task_status: TaskStatus | None = None
-    report_by: str | None = None
-    task_instance_id: int | None = None
-    position: int | None = None
-    body: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def parse(cls, body: Mapping[str, Any]) -> Self:
-        """Make it from the wire's object."""
-        status, task_status = body.get("status"), body.get("task_status")
-        return cls(
-            outcome=Outcome(body["outcome"]),
-            status=None if status is None else TaskInstanceStatus[status],
-            task_status=None if task_status is None else TaskStatus[task_status],
-            report_by=body.get("report_by"),
-            task_instance_id=body.get("task_instance_id"),
-            position=body.get("position"),
-            body=body,
-        )
-
-    @property
-    def commands(self) -> tuple[Mapping[str, Any], ...]:
-        """What the server wants done: objects with `command_id`, `command`, `arguments`."""
-        return tuple(self.body.get("commands") or ())
-
-
-@dataclass(frozen=True, slots=True)
-class BatchReply:
-    """How many were applied, and an entry for each that was not, or that has something to be told."""
-
-    applied: int
-    outcomes: tuple[Reply, ...]
-
-    @classmethod
-    def parse(cls, body: Mapping[str, Any]) -> Self:
-        """Make it from the wire's object."""
-        return cls(
-            body.get("applied", 0), tuple(Reply.parse(outcome) for outcome in body.get("outcomes") or ())
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The batches that this distributor now holds, and an entry for each instance that it does not get."""
-
-    batches: tuple[Mapping[str, Any], ...]
-    outcomes: tuple[Reply, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RunReply:
-    """What became of an act on a workflow run or of an operator's act; `status` is that of what was acted on."""
-
-    outcome: Outcome | None
-    status: str
-    body: Mapping[str, Any]
-
-
-class Api(Reads):
-    """Every route that changes something; those that only read are in the base class."""
+class Api(Acts):
+    """What owners, distributors and workers say; what operators do, and what only reads, is in the base classes."""
 
     # -- the workflow's owner --------------------------------------------------------------------------------
 
@@ -134,10 +69,6 @@ class Api(Reads):
         return run_reply(
             self._post(f"/workflow_run/{workflow_run_id}/terminate", accept=(409,), reason=reason)
         )
-
-    def act(self, kind: str, of_id: int, verb: str, *, reason: str | None = None) -> RunReply:
-        """`stop`, `pause`, `play`, `retry` or `rerun` a `task` or a `workflow`; NotFound if there is none."""
-        return run_reply(self._post(f"/{kind}/{of_id}/{verb}", accept=(409,), reason=reason))
 
     # -- the distributor -------------------------------------------------------------------------------------
 
@@ -262,18 +193,8 @@ class Api(Reads):
 
     # -- how ---------------------------------------------------------------------------------------------------
 
-    def _post(self, path: str, *, accept: Sequence[int] = (), **facts: Any) -> dict[str, Any]:
-        payload = {name: value for name, value in facts.items() if value is not None}
-        return self._http.call("POST", path, payload, accept=accept)
-
     def _report(self, task_instance_id: int, report: str, **facts: Any) -> Reply:
         body = self._post(f"/task_instance/{task_instance_id}/{report}", accept=REFUSALS, **facts)
         if "outcome" not in body:  # a 404 of the route, not of the instance
             raise NotFound(404, body)
         return Reply.parse(body)
-
-
-def run_reply(body: Mapping[str, Any]) -> RunReply:
-    """Make a RunReply from the wire's object."""
-    outcome = body.get("outcome")
-    return RunReply(None if outcome is None else Outcome(outcome), body.get("status") or "", body)

@@ -42,6 +42,17 @@ class Reads:
         """Return one page, `tasks` and `next`."""
         return self._get(f"/workflow/{workflow_id}/tasks", status=status, after=after, limit=limit)
 
+    def leaves(
+        self,
+        workflow_id: int,
+        *,
+        status: str | None = None,
+        after: int | None = None,
+        limit: int | None = None,
+    ) -> dict[str, Any]:
+        """Return one page, `tasks` (those that no other task waits for) and `next`."""
+        return self._get(f"/workflow/{workflow_id}/leaves", status=status, after=after, limit=limit)
+
     def workflow_errors(
         self, workflow_id: int, *, after: int | None = None, limit: int | None = None
     ) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
-from jobmon_client.api import Api, Reply
+from jobmon_client.answers import Reply
+from jobmon_client.api import Api
 from jobmon_client.errors import JobmonError
 from jobmon_client.loop import run_every
 

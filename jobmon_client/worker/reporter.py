@@ -11,7 +11,8 @@ from typing import Any
 
 import structlog
 
-from jobmon_client.api import Api, Reply
+from jobmon_client.answers import Reply
+from jobmon_client.api import Api
 from jobmon_client.errors import JobmonError, Malformed
 from jobmon_client.loop import Backoff
 from jobmon_client.states import Outcome, TaskInstanceStatus

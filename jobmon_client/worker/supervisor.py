@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from jobmon_client.api import Reply
+from jobmon_client.answers import Reply
 from jobmon_client.config import Settings, command_environment
 from jobmon_client.states import Outcome, TaskInstanceStatus
 from jobmon_client.worker.items import LogFiles, WorkItem, tail

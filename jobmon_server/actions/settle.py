@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
@@ -10,6 +11,7 @@ from jobmon_client.states import WorkflowRunStatus, WorkflowStatus
 from jobmon_server.db import dag, workflows
 from jobmon_server.db.transaction import Database
 from jobmon_server.db.workflows import LockedWorkflow
+from jobmon_server.errors import Unknown
 from jobmon_server.fsm.workflow import RUN_ENDS, workflow_status
 
 
@@ -27,6 +29,24 @@ def settle(connection: Connection, workflow_id: int) -> WorkflowStatus | None:
     """Settle one workflow; None when there is no such workflow."""
     locked = workflows.lock_workflow(connection, workflow_id)
     return None if locked is None else settle_locked(connection, locked)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What settling came to: how many DONE tasks told their downstreams, and the workflow's status before and after."""
+
+    released: int
+    was: WorkflowStatus
+    status: WorkflowStatus
+
+
+def recompute(connection: Connection, workflow_id: int) -> Settled:
+    """Settle one workflow now, and say what that changed. Raises `Unknown`."""
+    locked = workflows.lock_workflow(connection, workflow_id)
+    if locked is None:
+        raise Unknown("workflow", workflow_id)
+    released = dag.release_done(connection, workflow_id)
+    return Settled(released, locked.status, settle_locked(connection, locked))
 
 
 def settle_locked(connection: Connection, locked: LockedWorkflow) -> WorkflowStatus:

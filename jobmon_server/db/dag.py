@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import ColumnElement, Row, exists, func, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskStatus
@@ -38,6 +38,36 @@ def take_back(connection: Connection, task_ids: Iterable[int]) -> None:
         )
         _count_down(connection, told, 1)
         connection.execute(update(task).where(task.c.id.in_(told)).values(released=False))
+
+
+def is_downstream_of(task_id: int) -> ColumnElement[bool]:
+    """Return the condition that a task waits for this one directly."""
+    return task.c.id.in_(select(edge.c.downstream_id).where(edge.c.upstream_id == task_id))
+
+
+def is_leaf() -> ColumnElement[bool]:
+    """Return the condition that no task waits for a task."""
+    return ~exists().where(edge.c.upstream_id == task.c.id)
+
+
+def downstreams(connection: Connection, task_ids: Iterable[int]) -> list[int]:
+    """Return the tasks that wait for any of these directly, by id."""
+    found: set[int] = set()
+    for batch in chunks(sorted(task_ids)):
+        statement = select(edge.c.downstream_id).where(edge.c.upstream_id.in_(batch))
+        found.update(connection.execute(statement).scalars())
+    return sorted(found)
+
+
+def descendants(connection: Connection, task_id: int) -> list[list[int]]:
+    """Return all tasks that wait for this one, directly or not: in layers, each task in the first it is met in."""
+    seen = {task_id}
+    layers: list[list[int]] = []
+    layer = [task_id]
+    while layer := [one for one in downstreams(connection, layer) if one not in seen]:
+        seen.update(layer)
+        layers.append(layer)
+    return layers
 
 
 def _unreleased(connection: Connection, workflow_id: int) -> list[int]:

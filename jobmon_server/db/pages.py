@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskInstanceStatus, TaskStatus
+from jobmon_server.db.dag import is_leaf
 from jobmon_server.db.models import error_log, task, task_instance, workflow
 from jobmon_server.db.reads import Row, count_tasks, every, is_current
 
@@ -45,8 +46,9 @@ def list_tasks(
     statuses: Sequence[TaskStatus] | None,
     limit: int,
     after: int = 0,
+    only_leaves: bool = False,
 ) -> list[Row]:
-    """Return tasks of a workflow by id, with the current instance of each."""
+    """Return tasks of a workflow by id, or those that no other task waits for, with the current instance of each."""
     statement = (
         select(
             task.c.id.label("task_id"),
@@ -70,6 +72,8 @@ def list_tasks(
     )
     if statuses is not None:
         statement = statement.where(task.c.status.in_(statuses))
+    if only_leaves:
+        statement = statement.where(is_leaf())
     return every(connection, statement)
 
 

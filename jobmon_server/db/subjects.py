@@ -21,6 +21,7 @@ from jobmon_server.fsm.acts import Act, Subject
 from jobmon_server.fsm.task_instance import FAILED, TASK_INSTANCE
 from jobmon_server.tally import Noted
 
+LOOKUP = 1_000
 _OPERATOR = Reporter.OPERATOR.value
 _CURRENT = (task_instance.c.task_id == task.c.id) & (task_instance.c.attempt == task.c.last_attempt)
 
@@ -35,6 +36,29 @@ class LockedSubject:
     now: datetime
     subject: Subject
     status_at: datetime | None = None
+
+
+def workflow_of(connection: Connection, task_id: int) -> int | None:
+    """Return the workflow that a task belongs to; None when there is no such task."""
+    statement = select(task.c.workflow_id).where(task.c.id == task_id)
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def by_workflow(connection: Connection, task_ids: Sequence[int]) -> dict[int, list[int]]:
+    """Return those of these tasks that there are, by their workflow."""
+    found: dict[int, list[int]] = {}
+    for start in range(0, len(task_ids), LOOKUP):
+        some = task_ids[start : start + LOOKUP]
+        statement = select(task.c.id, task.c.workflow_id).where(task.c.id.in_(some)).order_by(task.c.id)
+        for row in connection.execute(statement):
+            found.setdefault(row.workflow_id, []).append(row.id)
+    return found
+
+
+def statuses(connection: Connection, task_ids: Sequence[int]) -> dict[int, TaskStatus]:
+    """Return the statuses of those of these tasks that there are; at most one transaction's size is asked for."""
+    statement = select(task.c.id, task.c.status).where(task.c.id.in_(task_ids))
+    return {row.id: row.status for row in connection.execute(statement)}
 
 
 def find(connection: Connection, workflow_id: int, condition: ColumnElement[bool], limit: int) -> list[int]:

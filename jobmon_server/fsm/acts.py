@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jobmon_client.states import Outcome
@@ -78,19 +79,19 @@ def plan_pause(was: Subject) -> Act:
 
 def plan_play(was: Subject) -> Act:
     """Let a paused task go on."""
-    return _to_registering(was, frozenset({T.PAUSED}), was.num_attempts)
+    return _to_registering(was, ACTS["play"].sources, was.num_attempts)
 
 
 def plan_retry(was: Subject) -> Act:
     """Give a task that failed for good its attempts again."""
-    return _to_registering(was, frozenset({T.ERROR_FATAL}), 0)
+    return _to_registering(was, ACTS["retry"].sources, 0)
 
 
 def plan_rerun(was: Subject) -> Act:
     """Run a task again from whatever it is."""
     if was.task in LIVE:
         return plan_start_afresh(was)
-    return _to_registering(was, frozenset(T) - LIVE - {T.REGISTERING}, 0)
+    return _to_registering(was, ACTS["rerun"].sources, 0)
 
 
 def _to_registering(was: Subject, sources: frozenset[T], num_attempts: int) -> Act:
@@ -101,5 +102,27 @@ def _to_registering(was: Subject, sources: frozenset[T], num_attempts: int) -> A
     return Act(Outcome.APPLIED, T.REGISTERING, num_attempts)
 
 
-#: The acts on one task or on every task of a workflow, by the VERB of their route.
-ACTS = {"stop": plan_stop, "pause": plan_pause, "play": plan_play, "retry": plan_retry, "rerun": plan_rerun}
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """An act by name: its plan, the task statuses that it may change, and the one that needs no change."""
+
+    plan: Callable[[Subject], Act]
+    sources: frozenset[T]
+    there: T
+
+    def __call__(self, was: Subject) -> Act:
+        """Plan it."""
+        return self.plan(was)
+
+
+#: Tasks that nothing has been queued for: what "stop all that waits" stops.
+WAITING = TASK.sources(T.STOPPED) - LIVE
+
+#: The acts on tasks, by the VERB of their routes.
+ACTS = {
+    "stop": Verb(plan_stop, TASK.sources(T.STOPPED), T.STOPPED),
+    "pause": Verb(plan_pause, TASK.sources(T.PAUSED), T.PAUSED),
+    "play": Verb(plan_play, frozenset({T.PAUSED}), T.REGISTERING),
+    "retry": Verb(plan_retry, frozenset({T.ERROR_FATAL}), T.REGISTERING),
+    "rerun": Verb(plan_rerun, frozenset(T) - {T.REGISTERING}, T.REGISTERING),
+}

@@ -92,6 +92,15 @@ def list_tasks(
     return reply({"tasks": rows, "next": _cursor(rows, "task_id", limit)})
 
 
+@get(reads, "/workflow/<id:workflow_id>/leaves", query=TaskPage, reply=views.Tasks)
+def list_leaves(
+    workflow_id: int, limit: int, after: int = 0, status: list[TaskStatus] | None = None
+) -> Response:
+    """Tasks of a workflow that no other task waits for, by id."""
+    rows = read(pages.list_tasks, workflow_id, statuses=status, limit=limit, after=after, only_leaves=True)
+    return reply({"tasks": rows, "next": _cursor(rows, "task_id", limit)})
+
+
 @get(reads, "/workflow/<id:workflow_id>/errors", query=Page, reply=views.Errors)
 def list_errors(workflow_id: int, limit: int, after: int = 0) -> Response:
     """Errors of a workflow, oldest first, with the last of what the commands wrote."""

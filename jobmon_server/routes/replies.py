@@ -10,6 +10,7 @@ from marshmallow import fields
 
 from jobmon_client.states import Outcome
 from jobmon_server.actions.report import Verdict
+from jobmon_server.fsm.task_instance import TASK_INSTANCE
 from jobmon_server.routes.fields import Attributes, Count, Id, Schema, Text
 from jobmon_server.routes.wire import reply
 
@@ -87,7 +88,21 @@ def verdict_reply(verdict: Verdict) -> Response:
         body["task_instance"] = verdict.assignment
     if verdict.outcome not in _ACCEPTED:
         body["message"] = explain(verdict)
+        body["details"] = allowed(verdict)
     return reply(body)
+
+
+class RunReply(Schema):
+    """What became of an act on a run."""
+
+    outcome = Text(required=True)
+    status = Text(required=True)
+
+
+class TerminatedRun(RunReply):
+    """What became of a termination, and how many tasks' instances it killed or withdrew."""
+
+    applied = Count(required=True)
 
 
 _ACCEPTED = frozenset({Outcome.APPLIED, Outcome.DUPLICATE, Outcome.UNTIMELY})
@@ -117,11 +132,19 @@ def explain(verdict: Verdict) -> str:
     return f"From {verdict.status} with the task {verdict.task_status} there is no way to {verdict.wanted}."
 
 
+def allowed(verdict: Verdict) -> list[dict[str, str]]:
+    """Name the statuses from which an instance could have gone where an invalid report wanted it."""
+    if verdict.outcome is not Outcome.INVALID or verdict.wanted is None:
+        return []
+    sources = sorted(TASK_INSTANCE.sources(verdict.wanted))
+    return [{"field": "status", "problem": f"must be one of: {', '.join(sources) or 'none'}"}]
+
+
 def batch_item(verdict: Verdict, **place: int) -> dict[str, Any]:
     """Give the entry of one item of a batch."""
     item = {**said(verdict), **place}
     if verdict.outcome not in _ACCEPTED:
-        item["error"] = {"code": verdict.outcome, "message": explain(verdict), "details": []}
+        item["error"] = {"code": verdict.outcome, "message": explain(verdict), "details": allowed(verdict)}
     return item
 
 

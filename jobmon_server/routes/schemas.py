@@ -22,6 +22,12 @@ class Deadline(Schema):
     next_report_increment = Increment(required=True)
 
 
+class Why(Schema):
+    """Why it is done."""
+
+    reason = Text()
+
+
 class WorkerReport(Schema):
     """What every worker says with every report."""
 

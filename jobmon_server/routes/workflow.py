@@ -9,12 +9,9 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from jobmon_client.states import Outcome
 from jobmon_server.actions import bind, runs
-from jobmon_server.actions.acts import act_on_task, act_on_workflow
 from jobmon_server.actions.queue import queue_tasks
-from jobmon_server.fsm.acts import ACTS
 from jobmon_server.routes.fields import (
     Attributes,
-    Count,
     Exact,
     Id,
     ListOf,
@@ -25,7 +22,8 @@ from jobmon_server.routes.fields import (
 )
 from jobmon_server.routes.fields import Command as CommandText
 from jobmon_server.routes.quick import Items
-from jobmon_server.routes.schemas import Deadline
+from jobmon_server.routes.replies import RunReply, TerminatedRun
+from jobmon_server.routes.schemas import Deadline, Why
 from jobmon_server.routes.wire import blueprint, database, post, reply, transact
 
 workflow = blueprint("workflow", "Owners of workflows, and operators.")
@@ -175,13 +173,6 @@ def post_queue_tasks(workflow_run_id: int, **facts: Any) -> Response:
     return reply({"batches": queue_tasks(database(), workflow_run_id, **facts)})
 
 
-class RunReply(Schema):
-    """What became of an act on a run."""
-
-    outcome = Text(required=True)
-    status = Text(required=True)
-
-
 @post(workflow, "/workflow_run/<id:workflow_run_id>/log_heartbeat", body=Deadline, reply=RunReply)
 def log_heartbeat(workflow_run_id: int, **facts: Any) -> Response:
     """Keep a run alive."""
@@ -189,39 +180,8 @@ def log_heartbeat(workflow_run_id: int, **facts: Any) -> Response:
     return reply({"outcome": verdict.outcome, "status": verdict.status})
 
 
-class Why(Schema):
-    """Why it is done."""
-
-    reason = Text()
-
-
-class Acted(RunReply):
-    """What became of an act, and how many tasks it changed."""
-
-    applied = Count(required=True)
-
-
-@post(workflow, "/workflow_run/<id:workflow_run_id>/terminate", body=Why, reply=Acted)
+@post(workflow, "/workflow_run/<id:workflow_run_id>/terminate", body=Why, reply=TerminatedRun)
 def terminate(workflow_run_id: int, **facts: Any) -> Response:
     """End a run: what is live is told to stop, what waits is withdrawn; the workflow can be resumed."""
     verdict = runs.terminate(database(), workflow_run_id, **facts)
     return reply({"outcome": verdict.outcome, "status": verdict.status, "applied": verdict.applied})
-
-
-def _acts(verb: str) -> None:
-    """Route one VERB on a task and on a workflow."""
-
-    def on_task(task_id: int, **facts: Any) -> Response:
-        return reply(transact(act_on_task, task_id, verb, **facts))
-
-    def on_workflow(workflow_id: int, **facts: Any) -> Response:
-        return reply(act_on_workflow(database(), workflow_id, verb, **facts))
-
-    on_task.__name__, on_workflow.__name__ = f"{verb}_task", f"{verb}_workflow"
-    on_task.__doc__ = on_workflow.__doc__ = ACTS[verb].__doc__
-    post(workflow, f"/task/<id:task_id>/{verb}", body=Why, reply=Acted)(on_task)
-    post(workflow, f"/workflow/<id:workflow_id>/{verb}", body=Why, reply=Acted)(on_workflow)
-
-
-for _verb in ACTS:
-    _acts(_verb)

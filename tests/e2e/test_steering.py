@@ -1,0 +1,71 @@
+"""`jobmon pause | play | stop | retry | rerun` on a real server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobmon_client.api import Api
+from jobmon_client.http import Http
+from tests.support.commands import Jobmon
+from tests.support.server import LiveServer
+
+NAMES = ("a", "b", "c")
+
+
+@pytest.fixture
+def jobmon(live_server: LiveServer, tmp_path: Path) -> Jobmon:
+    """The command line, told where the server is."""
+    return Jobmon(tmp_path, live_server.database_url, {"JOBMON_SERVER_URL": live_server.url})
+
+
+@pytest.fixture
+def task_ids(live_server: LiveServer) -> list[int]:
+    """Three tasks of workflow 1, each after the one before."""
+    api = Api(Http(live_server.url, budget=10))
+    workflow_id = api.bind_workflow("w")["workflow_id"]
+    upstreams = [[], *([name] for name in NAMES[:-1])]
+    tasks = [
+        {"name": name, "command": "true", "upstream": above}
+        for name, above in zip(NAMES, upstreams, strict=True)
+    ]
+    bound = api.bind_tasks(workflow_id, tasks)["task_ids"]
+    api.close()
+    return [int(one) for one in bound]
+
+
+def test_a_workflow_is_paused_played_and_stopped(jobmon: Jobmon, task_ids: list[int]) -> None:
+    assert jobmon.json("pause", 1)["task_ids"] == task_ids
+    assert jobmon.json("status", 1)["tasks"] == {"PAUSED": 3}
+    assert jobmon.json("pause", 1) | {"outcomes": []} == {"applied": 0, "task_ids": [], "outcomes": []}
+    assert jobmon("play", 1).stdout == "play: 3 tasks changed\n"
+    assert jobmon.json("stop", 1, "--reason", "enough")["applied"] == 3
+    assert jobmon.json("status", 1)["status"] == "STOPPED"
+
+
+def test_some_tasks_are_stopped_and_one_is_run_again(jobmon: Jobmon, task_ids: list[int]) -> None:
+    first, second, _ = task_ids
+    assert jobmon.json("stop", "--task", first, "--task", second)["task_ids"] == [first, second]
+    assert jobmon.json("rerun", "--task", first, "--cascade")["task_ids"] == [first]
+    assert jobmon.json("status", 1)["tasks"] == {"REGISTERING": 2, "STOPPED": 1}
+
+
+def test_what_is_refused_is_said_with_the_statuses_that_are_taken(
+    jobmon: Jobmon, task_ids: list[int]
+) -> None:
+    jobmon("stop", "--task", task_ids[0])
+    ended = jobmon("retry", "--task", task_ids[0])
+    assert (ended.returncode, ended.stdout) == (1, "retry: 0 tasks changed\n")
+    assert "STOPPED" in ended.stderr
+    said = jobmon.json("retry", "--task", task_ids[0], "--task", 77, code=1)
+    assert {one["outcome"] for one in said["outcomes"]} == {"invalid", "unknown"}
+
+
+def test_what_to_act_on_is_said_exactly_once(jobmon: Jobmon, task_ids: list[int]) -> None:
+    for arguments in ((), (1, "--task", task_ids[0])):
+        ended = jobmon("stop", *arguments)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert "either" in ended.stderr
+    assert jobmon("rerun", 1, "--cascade").returncode == 2
+    assert jobmon("stop", 77).returncode == 2
