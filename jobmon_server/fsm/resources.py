@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import ceil
 from typing import Any
@@ -27,6 +27,25 @@ def scale(
         elif _is_number(by) and _is_number(scaled.get(name)):
             scaled[name] = _times(scaled[name], by)
     return scaled
+
+
+def place(
+    wanted: Mapping[str, Any], queues: Sequence[str], maxima: Mapping[str, Mapping[str, float]]
+) -> tuple[str, dict[str, Any]]:
+    """Return the queue to ask next, and for what: the first of `queues` whose maximum allows what is wanted.
+
+    If none does, the last, with every value cut to its maximum. A queue that is not in `maxima`, or a resource that
+    its maximum does not name, has no limit.
+    """
+    for queue in queues:
+        if not _over(wanted, maxima.get(queue, {})):
+            return queue, dict(wanted)
+    limits = maxima[queues[-1]]
+    return queues[-1], {**wanted, **{name: limits[name] for name in _over(wanted, limits)}}
+
+
+def _over(wanted: Mapping[str, Any], limits: Mapping[str, float]) -> list[str]:
+    return [name for name, most in limits.items() if _is_number(wanted.get(name)) and wanted[name] > most]
 
 
 def _is_number(value: Any) -> bool:

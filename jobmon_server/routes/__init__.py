@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from flask_smorest import Blueprint
 
-from jobmon_server.routes import distributor, fsm, health, metrics, operator, reads, reports, worker, workflow
+from jobmon_server.routes import (
+    distributor,
+    fsm,
+    health,
+    limits,
+    metrics,
+    operator,
+    reads,
+    reports,
+    worker,
+    workflow,
+)
 
 #: In the order of the OpenAPI document.
 BLUEPRINTS: tuple[Blueprint, ...] = (
     workflow.workflow,
     operator.operator,
+    limits.limits,
     worker.worker,
     distributor.distributor,
     reports.reports,

@@ -74,7 +74,7 @@ def task(task_id: int) -> Response:
 def list_workflows(limit: int, after: int | None = None, **bound_with: str) -> Response:
     """Workflows, newest first; with `client_id`, `request_id` or both only those that were bound with them."""
     rows = read(pages.list_workflows, limit=limit, before=after, **bound_with)
-    return reply({"workflows": rows, "next": _cursor(rows, "workflow_id", limit)})
+    return reply({"workflows": rows, "next": cursor(rows, "workflow_id", limit)})
 
 
 @get(reads, "/workflow/<id:workflow_id>", reply=views.WorkflowView)
@@ -89,7 +89,7 @@ def list_tasks(
 ) -> Response:
     """Tasks of a workflow by id, with the current instance of each."""
     rows = read(pages.list_tasks, workflow_id, statuses=status, limit=limit, after=after)
-    return reply({"tasks": rows, "next": _cursor(rows, "task_id", limit)})
+    return reply({"tasks": rows, "next": cursor(rows, "task_id", limit)})
 
 
 @get(reads, "/workflow/<id:workflow_id>/leaves", query=TaskPage, reply=views.Tasks)
@@ -98,16 +98,16 @@ def list_leaves(
 ) -> Response:
     """Tasks of a workflow that no other task waits for, by id."""
     rows = read(pages.list_tasks, workflow_id, statuses=status, limit=limit, after=after, only_leaves=True)
-    return reply({"tasks": rows, "next": _cursor(rows, "task_id", limit)})
+    return reply({"tasks": rows, "next": cursor(rows, "task_id", limit)})
 
 
 @get(reads, "/workflow/<id:workflow_id>/errors", query=Page, reply=views.Errors)
 def list_errors(workflow_id: int, limit: int, after: int = 0) -> Response:
     """Errors of a workflow, oldest first, with the last of what the commands wrote."""
     rows = read(pages.list_errors, workflow_id, limit=limit, after=after)
-    return reply({"errors": rows, "next": _cursor(rows, "error_id", limit)})
+    return reply({"errors": rows, "next": cursor(rows, "error_id", limit)})
 
 
-def _cursor(rows: list[dict[str, Any]], key: str, limit: int) -> int | None:
+def cursor(rows: list[dict[str, Any]], key: str, limit: int) -> int | None:
     """Return where the next page starts, or None after the last."""
     return rows[-1][key] if len(rows) == limit else None

@@ -1,4 +1,4 @@
-"""The bodies of the reports: each field as DESIGN §5 names it."""
+"""Bodies that several routes take, those of the reports above all: each field as DESIGN §5 names it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from marshmallow import fields
 
 from jobmon_client.states import TaskInstanceStatus
 from jobmon_server.fsm.task_instance import ERROR_STATES
-from jobmon_server.routes.fields import Attributes, Id, Increment, Name, Schema, Text, Word
+from jobmon_server.routes.fields import Attributes, Exact, Id, Increment, Name, Schema, Text, Whole, Word
 
 LARGEST_BATCH = 10_000
+LARGEST_LIMIT = 2**31 - 1
+MOST_TASKS = 100_000
 
 
 def error_state(**options: object) -> Word[TaskInstanceStatus]:
@@ -26,6 +28,13 @@ class Why(Schema):
     """Why it is done."""
 
     reason = Text()
+
+
+class ArrayLimit(Schema):
+    """An array and how many of its tasks may be live at once; null for no limit."""
+
+    name = Exact(0, 255, required=True)
+    max_concurrently_running = Whole(minimum=0, maximum=LARGEST_LIMIT, load_default=None, allow_none=True)
 
 
 class WorkerReport(Schema):

@@ -21,15 +21,14 @@ from jobmon_server.routes.fields import (
     Whole,
 )
 from jobmon_server.routes.fields import Command as CommandText
+from jobmon_server.routes.quantities import Scales
 from jobmon_server.routes.quick import Items
 from jobmon_server.routes.replies import RunReply, TerminatedRun
-from jobmon_server.routes.schemas import Deadline, Why
+from jobmon_server.routes.schemas import LARGEST_LIMIT, MOST_TASKS, ArrayLimit, Deadline, Why
 from jobmon_server.routes.wire import blueprint, database, post, reply, transact
 
 workflow = blueprint("workflow", "Owners of workflows, and operators.")
-LARGEST_LIMIT = 2**31 - 1
 LARGEST_EXPIRY = 10 * 365 * 86_400  # seconds
-MOST_TASKS = 100_000
 MOST_ATTEMPTS = 1000
 DEFAULT_ATTEMPTS = 3
 
@@ -72,17 +71,10 @@ class NewTask(Schema):
     queue = Exact(0, 255, load_default="")
     requested_resources = Attributes(load_default=None, allow_none=True)
     max_attempts = Whole(minimum=1, maximum=MOST_ATTEMPTS, load_default=DEFAULT_ATTEMPTS)
-    resource_scales = Attributes(load_default=None, allow_none=True)
+    resource_scales = Scales(load_default=None, allow_none=True)
     fallback_queues = ListOf(Name(), load_default=None, allow_none=True)
     priority = Whole(minimum=-(2**31), maximum=2**31 - 1, load_default=0)
     attributes = Attributes(load_default=None, allow_none=True)
-
-
-class ArrayLimit(Schema):
-    """An array and how many of its tasks may be live at once; null for no limit."""
-
-    name = Exact(0, 255, required=True)
-    max_concurrently_running = Whole(minimum=0, maximum=LARGEST_LIMIT, load_default=None, allow_none=True)
 
 
 class NewTasks(Schema):
