@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jobmon_client.answers import BatchReply, Claim, Reply, RunReply, run_reply
-from jobmon_client.api_acts import Acts
+from jobmon_client.api_limits import Limits
 from jobmon_client.errors import NotFound
 
 REFUSALS = (404, 409)
 
 
-class Api(Acts):
+class Api(Limits):
     """What owners, distributors and workers say; what operators do, and what only reads, is in the base classes."""
 
     # -- the workflow's owner --------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ class Api(Acts):
 
     def claim(self, distributor: str, cluster: str, limit: int, **facts: Any) -> Claim:
         """Claim up to `limit` instances that wait for the cluster, with their details; facts:
-        `next_report_increment`, `workflow_id` (only what is of that workflow)."""
+        `next_report_increment`, `workflow_id`, `array_id` (only what is of that workflow, of that array)."""
         return self._instantiate(distributor=distributor, cluster=cluster, limit=limit, **facts)
 
     def instantiate(self, distributor: str, ids: Iterable[int], *, next_report_increment: float) -> Claim:

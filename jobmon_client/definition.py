@@ -87,14 +87,21 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(_is_text(name, 255) for name in value)
 
 
+def _is_quantity(value: Any) -> bool:
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    )
+
+
+def _is_scale(value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(_is_quantity(one) or _is_text(one, 255, 0) for one in value)
+    return _is_quantity(value)
+
+
 def _is_scales(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(key, str)
-        and isinstance(scale, int | float)
-        and not isinstance(scale, bool)
-        and math.isfinite(scale)
-        and scale >= 0
-        for key, scale in value.items()
+        isinstance(key, str) and _is_scale(scale) for key, scale in value.items()
     )
 
 
@@ -111,7 +118,9 @@ SHARED_FIELDS: dict[str, Field] = {
     "queue": SHORT_TEXT,
     "requested_resources": OBJECT,
     "max_attempts": Field("a whole number from 1 to 1000", lambda value: _is_count(value, 1, 1000)),
-    "resource_scales": Field("an object of numbers, 0 or more, by resource", _is_scales),
+    "resource_scales": Field(
+        "an object by resource: a number, 0 or more, or a list of the values to ask for in turn", _is_scales
+    ),
     "fallback_queues": Field("a list of queue names", _is_names),
     "priority": Field("a whole number", lambda value: _is_count(value, -(2**31))),
     "attributes": OBJECT,
@@ -168,7 +177,7 @@ class TaskDefinition:
     queue: str | None = None
     requested_resources: dict[str, Any] | None = None
     max_attempts: int | None = None
-    resource_scales: dict[str, float] | None = None
+    resource_scales: dict[str, float | list[Any]] | None = None
     fallback_queues: list[str] | None = None
     priority: int | None = None
     attributes: dict[str, Any] | None = None

@@ -107,10 +107,13 @@ def instantiate(
     task_instance_ids: Sequence[int] | None = None,
     cluster: str | None = None,
     limit: int = 0,
-    workflow_id: int | None = None,
     detail: bool = False,
+    **narrowed: int | None,
 ) -> tuple[list[dict[str, Any]], list[Verdict]]:
-    """Claim instances for a distributor, by id or the next of a cluster; return their batches and the verdicts."""
+    """Claim instances for a distributor, by id or the next of a cluster; return their batches and the verdicts.
+
+    `workflow_id` and `array_id` narrow a claim by cluster.
+    """
     facts = {"distributor": distributor}
     news = Report(TI.INSTANTIATED, By(Reporter.DISTRIBUTOR), next_report_increment, facts)
     verdicts: list[Verdict] = []
@@ -122,18 +125,18 @@ def instantiate(
             for one in passed_over:
                 verdicts += database.transact(claim, news, distributor, [one])[0]
     elif cluster is not None:
-        verdicts = list(_claim_up_to(database, news, distributor, cluster, limit, workflow_id))
+        verdicts = list(_claim_up_to(database, news, distributor, cluster, limit, **narrowed))
     held = [one.task_instance_id for one in verdicts if one.outcome in {Outcome.APPLIED, Outcome.DUPLICATE}]
     return database.read(reads.read_batches, held, detail=detail) if held else [], verdicts
 
 
 def _claim_up_to(
-    database: Database, news: Report, distributor: str, cluster: str, limit: int, workflow_id: int | None
+    database: Database, news: Report, distributor: str, cluster: str, limit: int, **narrowed: int | None
 ) -> Iterator[Verdict]:
     left = limit
     while left > 0:
         size = min(BATCH, left)
-        given = database.transact(claim_next, news, distributor, cluster, size, workflow_id)
+        given = database.transact(claim_next, news, distributor, cluster, size, **narrowed)
         yield from given
         left -= len(given)
         if len(given) < size:

@@ -89,16 +89,19 @@ def claim(
 
 def claim_next(
     connection: Connection,
+    /,
     news: Report,
     distributor: str,
     cluster: str,
     limit: int,
-    workflow_id: int | None = None,
+    **narrowed: int | None,
 ) -> list[Verdict]:
-    """Give a distributor the next instances that wait for its cluster: by priority, then the oldest."""
-    return _give(
-        connection, news, distributor, pairs.claimable(connection, cluster, limit, workflow_id).pairs
-    )
+    """Give a distributor the next instances that wait for its cluster: by priority, then the oldest.
+
+    `workflow_id` and `array_id` narrow it to those of one workflow, of one array.
+    """
+    locked = pairs.claimable(connection, cluster, limit, **narrowed)
+    return _give(connection, news, distributor, locked.pairs)
 
 
 def _give(

@@ -14,12 +14,12 @@ from jobmon_server.db.models import (
     edge,
     error_log,
     journal,
-    metadata,
     task,
     task_instance,
     workflow,
     workflow_run,
 )
+from jobmon_server.db.models_cluster import metadata
 from jobmon_server.fsm.consistent import CLOSED_AS, live_pairs
 from jobmon_server.fsm.task import LIVE
 from jobmon_server.fsm.task_instance import FAILED, TASK_INSTANCE

@@ -277,17 +277,6 @@ error_log = _table(
     Index(None, "task_instance_id"),
 )
 
-cluster_queue = Table(
-    "cluster_queue",
-    metadata,
-    Column("cluster", Exact(NAME_LENGTH), primary_key=True),
-    Column("queue", Exact(NAME_LENGTH), primary_key=True),
-    Column("maximum", Json, nullable=False),
-    Column("updated_at", Instant, nullable=False),
-    mysql_engine="InnoDB",
-    mysql_charset="utf8mb4",
-)
-
 lease = Table(
     "lease",
     metadata,

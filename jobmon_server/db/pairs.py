@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 from sqlalchemy import Select, bindparam, select
@@ -133,12 +134,17 @@ _WAITING = (
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
-_CLAIM = by_index(_WAITING, task_instance, "ix_task_instance_claim")
-_CLAIM_OF_RUNS = by_index(
-    _WAITING.where(task_instance.c.workflow_run_id.in_(bindparam("run_ids", expanding=True))),
-    task_instance,
-    "ix_task_instance_claim",
-)
+_OF_RUNS = task_instance.c.workflow_run_id.in_(bindparam("run_ids", expanding=True))
+_OF_ARRAY = task_instance.c.array_id == bindparam("array_id")
+#: By whether it is limited to a workflow's runs, and to an array.
+_CLAIMS = {
+    narrowed: by_index(
+        _WAITING.where(*(one for one, wanted in zip((_OF_RUNS, _OF_ARRAY), narrowed, strict=True) if wanted)),
+        task_instance,
+        "ix_task_instance_claim",
+    )
+    for narrowed in product((False, True), repeat=2)
+}
 # Asked for before the claim: a subquery of the claim might be locked with it.
 _RUNS = select(workflow_run.c.id).where(workflow_run.c.workflow_id == bindparam("workflow_id"))
 
@@ -179,17 +185,25 @@ def _with_tasks(connection: Connection, instances: Sequence[Row[Any]]) -> Locked
     )
 
 
-def claimable(connection: Connection, cluster: str, limit: int, workflow_id: int | None = None) -> LockedMany:
+def claimable(
+    connection: Connection,
+    cluster: str,
+    limit: int,
+    workflow_id: int | None = None,
+    array_id: int | None = None,
+) -> LockedMany:
     """Lock up to `limit` instances that wait for a distributor of `cluster`, by priority then id, and their tasks.
 
-    With a workflow's id only those of its runs. Rows that somebody else has locked are skipped, so that
-    distributors do not wait for one another.
+    With a workflow's id only those of its runs, with an array's only those of it. Rows that somebody else has locked
+    are skipped, so that distributors do not wait for one another.
     """
-    facts = {"cluster": cluster, "limit": limit}
-    if workflow_id is None:
-        return _with_tasks(connection, connection.execute(_CLAIM, facts).all())
-    run_ids = list(connection.execute(_RUNS, {"workflow_id": workflow_id}).scalars())
-    return _with_tasks(connection, connection.execute(_CLAIM_OF_RUNS, {**facts, "run_ids": run_ids}).all())
+    facts: dict[str, Any] = {"cluster": cluster, "limit": limit}
+    if workflow_id is not None:
+        facts["run_ids"] = list(connection.execute(_RUNS, {"workflow_id": workflow_id}).scalars())
+    if array_id is not None:
+        facts["array_id"] = array_id
+    statement = _CLAIMS[workflow_id is not None, array_id is not None]
+    return _with_tasks(connection, connection.execute(statement, facts).all())
 
 
 def pair_of(instance: Row[Any], its_task: Row[Any]) -> Pair:

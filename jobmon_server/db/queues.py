@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from jobmon_server.db import clock
-from jobmon_server.db.models import cluster_queue
+from jobmon_server.db.models_cluster import cluster_queue
 from jobmon_server.db.reads import Row, every
 from jobmon_server.db.transaction import LostRace
 

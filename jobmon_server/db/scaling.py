@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db.models import cluster_queue, task
+from jobmon_server.db.models import task
+from jobmon_server.db.models_cluster import cluster_queue
 
 #: By cluster and queue: the most that may be asked for, by resource.
 Maxima = dict[tuple[str, str], dict[str, float]]

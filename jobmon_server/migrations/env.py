@@ -1,4 +1,4 @@
-"""What Alembic runs: the caller's connection, the tables of `db/models.py`."""
+"""What Alembic runs: the caller's connection, all tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from alembic import context
 
-from jobmon_server.db.models import metadata
+from jobmon_server.db.models_cluster import metadata
 from jobmon_server.db.types import Exact, ExactText, FreeText, Id, Instant, Json, StatusType, Word
 
 

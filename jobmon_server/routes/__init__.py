@@ -13,6 +13,7 @@ from jobmon_server.routes import (
     operator,
     reads,
     reports,
+    submissions,
     worker,
     workflow,
 )
@@ -24,6 +25,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     limits.limits,
     worker.worker,
     distributor.distributor,
+    submissions.submissions,
     reports.reports,
     reads.reads,
     fsm.fsm,

@@ -31,20 +31,21 @@ LARGEST_CALL = 100_000
 
 
 class Claim(schemas.Deadline):
-    """Which instances a distributor wants: these, or the next of a cluster (with `workflow_id`: of that workflow)."""
+    """Which instances a distributor wants: these, or the next of a cluster (of one workflow or array, if told)."""
 
     distributor = Name(required=True)
     task_instance_ids = ListOf(Id(), maximum=LARGEST_CALL)
     cluster = Name()
     limit = Whole(minimum=1, maximum=LARGEST_CALL)
     workflow_id = Id()
+    array_id = Id()
     detail = Flag(load_default=False)
 
     @validates_schema(skip_on_field_errors=True)
     def one_way(self, data: dict[str, Any], **_: Any) -> None:
         """Refuse a claim that says both, or neither."""
         by_id, by_cluster = "task_instance_ids" in data, "cluster" in data and "limit" in data
-        if by_id == by_cluster or (by_id and data.keys() & {"cluster", "limit", "workflow_id"}):
+        if by_id == by_cluster or (by_id and data.keys() & {"cluster", "limit", "workflow_id", "array_id"}):
             raise ValidationError("give either task_instance_ids, or cluster and limit", "task_instance_ids")
 
 

@@ -69,3 +69,26 @@ def test_what_to_act_on_is_said_exactly_once(jobmon: Jobmon, task_ids: list[int]
         assert "either" in ended.stderr
     assert jobmon("rerun", 1, "--cascade").returncode == 2
     assert jobmon("stop", 77).returncode == 2
+
+
+def test_limits_are_changed_and_said(jobmon: Jobmon, task_ids: list[int]) -> None:
+    assert jobmon("limit", 1, 5).stdout == "workflow 1: at most 5 at once\n"
+    assert jobmon.json("status", 1)["max_concurrently_running"] == 5
+    assert jobmon.json("limit", 1, "none")["max_concurrently_running"] is None
+    assert jobmon.json("limit", 1, 0, "--array", "")["arrays"] == [
+        {"name": "", "max_concurrently_running": 0}
+    ]
+    for bad in (("limit", 1, -1), ("limit", 1, "many"), ("limit", 1, 3, "--array", "x"), ("limit", 77, 1)):
+        assert jobmon(*bad).returncode == 2, bad
+    assert len(task_ids) == 3
+
+
+def test_what_queues_have_at_most_is_set_and_listed(jobmon: Jobmon) -> None:
+    jobmon("queue", "set", "local", "long", "memory=64", "time_limit=0.5")
+    assert jobmon.json("queue", "list")["queues"] == [
+        {"cluster": "local", "queue": "long", "maximum": {"memory": 64, "time_limit": 0.5}}
+    ]
+    assert jobmon("queue", "list").stdout.splitlines()[1].split(maxsplit=2)[2] == "memory=64, time_limit=0.5"
+    assert jobmon("queue", "set", "local", "long", "memory").returncode == 2
+    jobmon("queue", "set", "local", "long")
+    assert jobmon.json("queue", "list", "--cluster", "local")["queues"] == []

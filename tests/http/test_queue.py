@@ -159,6 +159,29 @@ def test_a_claim_takes_by_priority_then_the_oldest(path: Path) -> None:
     assert path.post(claim, limit=5, **facts).get_json() == {"batches": [], "outcomes": []}
 
 
+def test_a_claim_may_be_narrowed_to_a_workflow_and_to_an_array(path: Path) -> None:
+    path.bind(task("old")).start().queue()
+    path.bind(task("a", array="x"), task("b", array="y"), task("c", array="x"), task("d")).start().queue()
+    claim = "/task_instance/instantiate_task_instances"
+    facts = {"distributor": "d", "cluster": "local", "next_report_increment": 60, "limit": 9, "detail": True}
+
+    def claimed(**narrowed: int) -> list[str]:
+        batches = path.post(claim, **facts, **narrowed).get_json()["batches"]
+        return [step["name"] for batch in batches for step in batch["task_instances"]]
+
+    arrays = {
+        one["name"]: one["array_id"] for one in path.get(f"/workflow/{path.workflow_id}/arrays")["arrays"]
+    }
+    assert claimed(array_id=arrays["x"]) == ["a", "c"]
+    assert claimed(array_id=arrays["x"], workflow_id=path.workflow_id) == []
+    assert sorted(claimed(workflow_id=path.workflow_id)) == ["b", "d"]
+    assert claimed() == ["old"]
+    refused = path.post(
+        claim, distributor="d", next_report_increment=60, task_instance_ids=[1], array_id=arrays["x"]
+    )
+    assert refused.status_code == 422
+
+
 def test_a_claim_by_id_tells_each_outcome_and_gives_its_own_again(path: Path) -> None:
     path.bind(*(task(name) for name in "abcd")).start()
     mine, his, done, free = path.queue()

@@ -32,6 +32,23 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('name', name=op.f('pk_lease')),
     mysql_engine='InnoDB'
     )
+    op.create_table('submission',
+    sa.Column('id', types.Id, autoincrement=True, nullable=False),
+    sa.Column('submission_uuid', types.Exact(255), nullable=False),
+    sa.Column('cluster', types.Exact(255), nullable=False),
+    sa.Column('distributor', types.Exact(255), nullable=False),
+    sa.Column('distributor_id', types.Exact(255), nullable=True),
+    sa.Column('created_at', types.Instant, nullable=False),
+    sa.Column('removed_at', types.Instant, nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_submission')),
+    sa.UniqueConstraint('submission_uuid', name=op.f('uq_submission_submission_uuid')),
+    mysql_charset='utf8mb4',
+    mysql_engine='InnoDB',
+    sqlite_autoincrement=True
+    )
+    with op.batch_alter_table('submission', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_submission_cluster_distributor_id'), ['cluster', 'distributor_id'], unique=False)
+
     op.create_table('workflow',
     sa.Column('id', types.Id, autoincrement=True, nullable=False),
     sa.Column('name', types.Exact(255), nullable=False),
@@ -232,6 +249,18 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('journal', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_journal_task_instance_id'), ['task_instance_id'], unique=False)
+
+    op.create_table('submission_step',
+    sa.Column('submission_id', types.Id, autoincrement=False, nullable=False),
+    sa.Column('step', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('task_instance_id', types.Id, nullable=False),
+    sa.ForeignKeyConstraint(['submission_id'], ['submission.id'], name=op.f('fk_submission_step_submission_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['task_instance_id'], ['task_instance.id'], name=op.f('fk_submission_step_task_instance_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('submission_id', 'step', name=op.f('pk_submission_step')),
+    mysql_engine='InnoDB'
+    )
+    with op.batch_alter_table('submission_step', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_submission_step_task_instance_id'), ['task_instance_id'], unique=False)
 
     op.create_table('task_instance_error_log',
     sa.Column('id', types.Id, autoincrement=True, nullable=False),
