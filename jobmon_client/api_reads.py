@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from jobmon_client.http import Http
 
@@ -18,6 +18,14 @@ class Reads:
     def server_url(self) -> str:
         """The address spoken to, without the prefix of the routes."""
         return self._http.base_url
+
+    def __enter__(self) -> Self:
+        """Use it in a `with`."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Close."""
+        self.close()
 
     def close(self) -> None:
         """Close the calling thread's connections."""

@@ -5,6 +5,7 @@ The only reader of `os.environ` in the client.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -83,6 +84,15 @@ def load(
             f"heartbeat_interval x report_by_factor may be {LONGEST_INCREMENT:.0f} seconds at most"
         )
     return settings
+
+
+def spool_dir(settings: Settings, server_url: str, users_file: Path | None = None) -> Path:
+    """Return where workers keep results until a server has heard them: beside the logs, by what names its database.
+
+    An embedded server has another address at each start, and the same file that its users lock.
+    """
+    identity = str(users_file or server_url)
+    return settings.log_dir / "spool" / hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def command_environment() -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from jobmon_client.api import Api
-from jobmon_client.config import Settings
+from jobmon_client.config import Settings, spool_dir
 from jobmon_client.embedded import EmbeddedServer
 from jobmon_client.errors import ServerFailed
 from jobmon_client.http import Http
@@ -25,6 +25,11 @@ class Connection:
     settings: Settings
     api: Api
     users_file: Path | None = None
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where workers of this machine keep results until this server has heard them."""
+        return spool_dir(self.settings, self.settings.server_url or "", self.users_file)
 
     def another(self, *, budget: float | None, stop: Event | None = None) -> Api:
         """Return an Api of the same server with other patience; seconds, None for as long as `stop` is not set."""

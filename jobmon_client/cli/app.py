@@ -7,7 +7,7 @@ import sys
 import click
 
 from jobmon_client import log
-from jobmon_client.cli import acting, explain, limits, reading, running, service
+from jobmon_client.cli import acting, explain, limits, reading, running, service, spool
 from jobmon_client.config import load
 from jobmon_client.definition import InvalidDefinition
 from jobmon_client.embedded import ServerMissing, ServerNotStarted
@@ -49,12 +49,6 @@ def jobmon() -> None:
     """
 
 
-for command in (
-    *running.COMMANDS,
-    *reading.COMMANDS,
-    *acting.COMMANDS,
-    *limits.COMMANDS,
-    *explain.COMMANDS,
-    *service.COMMANDS,
-):
-    jobmon.add_command(command)
+for module in (running, reading, acting, limits, explain, spool, service):
+    for command in module.COMMANDS:
+        jobmon.add_command(command)

@@ -8,7 +8,6 @@ resources it knows `time_limit`, in seconds.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import signal
@@ -25,7 +24,7 @@ import structlog
 
 from jobmon_client.clusters.base import Batch, ClusterContext, ExitInfo
 from jobmon_client.clusters.local_ids import agent_pid, is_agent
-from jobmon_client.config import agent_environment
+from jobmon_client.config import agent_environment, spool_dir
 from jobmon_client.errors import ClusterError
 from jobmon_client.loop import Backoff
 from jobmon_client.states import TaskInstanceStatus
@@ -211,9 +210,7 @@ class LocalCluster:
 
     def _options(self) -> list[str]:
         settings = self._context.settings
-        # What names the database: an embedded server has another address at each start, and the same file.
-        identity = str(self._context.users_file or self._context.server_url)
-        spool = settings.data_dir / "spool" / hashlib.sha256(identity.encode()).hexdigest()[:16]
+        spool = spool_dir(settings, self._context.server_url, self._context.users_file)
         options: dict[str, object] = {
             "--server-url": self._context.server_url,
             "--concurrency": settings.concurrency,

@@ -35,9 +35,7 @@ def parser() -> argparse.ArgumentParser:
         verb.add_argument("--server-url")
         verb.add_argument("--log-dir", type=Path)
         verb.add_argument("--heartbeat-interval", type=float)
-        verb.add_argument(
-            "--spool-dir", type=Path, help="keep results here that the server could not be told"
-        )
+        verb.add_argument("--spool-dir", type=Path, help="keep results here until the server has heard them")
     return top
 
 
@@ -49,13 +47,13 @@ def make_room(concurrency: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed if hard < 0 else min(needed, hard), hard))
 
 
-def run_agent(settings: config.Settings, given: argparse.Namespace) -> int:
+def run_agent(settings: config.Settings, spool: Path) -> int:
     """Serve the parent until it says stop or is gone; Ctrl-C at its terminal is its business."""
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop_on_signals(stop, signal.SIGTERM)
     make_room(settings.concurrency)
-    agent = Agent(settings, changed=tell, spool_dir=given.spool_dir)
+    agent = Agent(settings, changed=tell, spool_dir=spool)
     agent.start()
     threading.Thread(target=follow, args=(agent, sys.stdin), name="orders", daemon=True).start()
     while not agent.wait(0.2):
@@ -74,18 +72,19 @@ def main() -> int:
         if settings.server_url is None:
             raise JobmonError("no server: give --server-url or set JOBMON_SERVER_URL")
         log.configure(settings.log_level)
+        spool = given.spool_dir or config.spool_dir(settings, settings.server_url)
         if given.verb == "agent":
             if given.users_file is not None:
                 lock = given.users_file.open("a")
                 fcntl.flock(lock, fcntl.LOCK_SH)
-            return run_agent(settings, given)
+            return run_agent(settings, spool)
         stop = threading.Event()
         stop_on_signals(stop)
         return run_one(
             settings,
             given.task_instance_id,
             distributor_id=given.distributor_id,
-            spool_dir=given.spool_dir,
+            spool_dir=spool,
             stop=stop,
         )
     except JobmonError as error:

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Self
 
 import structlog
 
@@ -25,6 +26,7 @@ from jobmon_client.worker.reporter import Reporter
 from jobmon_client.worker.spool import Spool
 from jobmon_client.worker.supervisor import Change, Supervisor
 from jobmon_client.worker.waiter import Waiter
+from jobmon_client.worker.watch import Watch
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +61,10 @@ class Agent:
         self._reporter = Reporter(self._api(settings.request_timeout, 0.0), spool=spool)
         increment = settings.next_report_increment
         reports = Reports(self.worker_id, increment)
-        self._supervisor = supervisor = Supervisor(settings, reports, self._reporter, self._waiter)
+        self._watch = Watch(spool_dir, self.worker_id)
+        self._supervisor = supervisor = Supervisor(
+            settings, reports, self._reporter, self._waiter, self._watch
+        )
         self._heartbeats = Heartbeats(
             self._api(min(settings.request_timeout, increment / 2), settings.heartbeat_interval / 2),
             interval=settings.heartbeat_interval,
@@ -106,6 +111,19 @@ class Agent:
         seconds = self._settings.kill_grace + STOP_PATIENCE if patience is None else patience
         self._waiter.post(lambda: self._stop(seconds))
 
+    def __enter__(self) -> Self:
+        """Begin."""
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Finish what was accepted; after an exception end it. What cannot be sent is on disk."""
+        if exception[0] is None:
+            self.finish()
+        else:
+            self.stop()
+        self.wait()
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the agent has ended, at most `timeout` seconds; return whether it has."""
         return self._finished.wait(timeout)
@@ -124,6 +142,7 @@ class Agent:
                 log.exception("agent_step_failed")
         self._heartbeats.stop()
         self._supervisor.abandon()
+        self._watch.close()
         patience = LAST_WORDS if self._give_up_at is None else max(0.0, self._give_up_at - time.monotonic())
         unsent = self._reporter.stop(patience)
         log.info("agent_ended", unsent_reports=unsent, abandoned=len(self._supervisor.jobs))

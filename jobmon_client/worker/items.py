@@ -56,10 +56,15 @@ def printable(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LogFiles:
-    """The two files that hold an attempt's output, byte for byte."""
+    """The two files that hold an attempt's output, byte for byte, and one for its result."""
 
     stdout: Path
     stderr: Path
+
+    @property
+    def result(self) -> Path:
+        """The file that the command may write its result to."""
+        return self.stdout.with_suffix(".json")
 
     @classmethod
     def of(cls, item: WorkItem, log_dir: Path) -> Self:

@@ -45,6 +45,8 @@ class Job:
     process: Process | None = None
     order: Order | None = None
     ended: Ended | None = None
+    has_result: bool = False
+    result: Any = None  # JSON; None is a result too
     due: float | None = None  # when the time limit passes; once it is being ended, when grace does
 
     @property
@@ -90,6 +92,8 @@ class Reports:
             report["stdout_log"] = tail(job.files.stdout)
             report["stderr_log"] = tail(job.files.stderr)
             report["usage"] = dict(job.ended.usage)
+        if job.has_result and verdict.status is TaskInstanceStatus.DONE:
+            report["result"] = job.result
         return report
 
 

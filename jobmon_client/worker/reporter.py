@@ -16,14 +16,13 @@ from jobmon_client.api import Api
 from jobmon_client.errors import JobmonError, Malformed
 from jobmon_client.loop import Backoff
 from jobmon_client.states import Outcome, TaskInstanceStatus
-from jobmon_client.worker.spool import Spool
+from jobmon_client.worker.spool import ENDS, Spool
 
 log = structlog.get_logger(__name__)
 
 LONGEST_BATCH = 1_000
 LARGEST_BATCH = 4_000_000
 LONGEST_PAUSE = 2.0
-ENDS = frozenset({"log_done", "log_error_worker_node"})
 
 
 @dataclass(slots=True)
@@ -42,7 +41,7 @@ class Pending:
 class Reporter:
     """A thread that sends what waits as one call of /reports; reports of one instance keep their order.
 
-    An unreachable server only makes it try again; what says how a command ended is then kept on disk as well.
+    What says how a command ended is on disk before it is sent. An unreachable server only makes it try again.
     """
 
     def __init__(self, api: Api, *, window: float = 0.001, spool: Spool | None = None) -> None:
@@ -61,7 +60,7 @@ class Reporter:
         """Begin; what earlier workers could not send goes first."""
         for report in self._spool.leftovers() if self._spool else ():
             if report["report"] in ENDS:
-                self.send(report, lambda _reply: None)
+                self._waiting.append(Pending(report, lambda _reply: None, spooled=True))
         self._thread.start()
 
     def send(self, report: Mapping[str, Any], answered: Callable[[Reply], None]) -> None:
@@ -90,14 +89,15 @@ class Reporter:
             batch = self._next_batch()
             if not batch:
                 continue
+            self._keep(batch)
             try:
                 self._deliver(batch)
             except JobmonError as error:
                 self._tell_once(error)
-                self._wait_with(batch)
+                self._stop.wait(self._backoff.next())
             except Exception:  # the top of a long-lived loop: no result may be lost to a surprise
                 log.exception("reports_not_sent")
-                self._wait_with(batch)
+                self._stop.wait(self._backoff.next())
         self._api.close()
 
     def _next_batch(self) -> list[Pending]:
@@ -130,15 +130,24 @@ class Reporter:
             for _ in batch:
                 self._waiting.popleft()
             self._waiting.extendleft(reversed(busy))
-            idle = not self._waiting
             self._changed.notify_all()
         for pending, reply in zip(batch, answers, strict=True):
             if reply.outcome is not Outcome.BUSY:
                 pending.answered(reply)
-        if idle and self._spool:
-            self._spool.clear()
+        self._clear()
         if busy:
             self._stop.wait(self._backoff.next())
+
+    def _clear(self) -> None:
+        """Take from the disk what was answered: our own as soon as all of it was, others' when nothing waits."""
+        if self._spool is None:
+            return
+        with self._changed:
+            waiting = list(self._waiting)
+        if not any(one.spooled for one in waiting):
+            self._spool.forget()
+        if not waiting:
+            self._spool.clear()
 
     def _alone(self, pending: Pending) -> Reply:
         try:
@@ -160,10 +169,6 @@ class Reporter:
         elif trouble is None and self._away:
             log.warning("reports_are_sent_again")
         self._away = trouble is not None
-
-    def _wait_with(self, batch: Sequence[Pending]) -> None:
-        self._keep(batch)
-        self._stop.wait(self._backoff.next())
 
     def _keep(self, batch: Sequence[Pending]) -> None:
         fresh = [one for one in batch if not one.spooled and one.report["report"] in ENDS]

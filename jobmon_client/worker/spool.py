@@ -1,4 +1,4 @@
-"""Results that the server has not heard of, on disk: they outlive the worker.
+"""Results on disk, written down before they are sent: they outlive the worker and the server's absence.
 
 One file a worker, one report a line. Its owner holds a lock on it, so a later worker takes over only what nobody owns.
 Sending such a report twice, or late, is harmless: the worker_id in it fences it, and a repeated one is a `duplicate`.
@@ -12,6 +12,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
+
+#: The reports that say how a command ended: what nobody but its worker knows.
+ENDS = frozenset({"log_done", "log_error_worker_node"})
 
 
 class Spool:
@@ -32,6 +35,12 @@ class Spool:
         self._file.flush()
         os.fsync(self._file.fileno())
 
+    def forget(self) -> None:
+        """All that was kept was answered: empty the file, which stays open for what comes."""
+        if self._file is not None and self._file.tell():
+            self._file.seek(0)
+            self._file.truncate()
+
     def _make(self) -> TextIO:
         """Make the file; it has its name only when it is locked, so that nobody takes it for a dead worker's."""
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -39,6 +48,11 @@ class Spool:
         file = fresh.open("w", encoding="utf-8")
         fcntl.flock(file, fcntl.LOCK_EX)
         fresh.rename(self._path)
+        directory = os.open(self._directory, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
         return file
 
     def leftovers(self) -> Iterator[Mapping[str, Any]]:
@@ -57,11 +71,8 @@ class Spool:
             yield from readable(file)
 
     def clear(self) -> None:
-        """Everything was sent: remove the file, and those taken over."""
-        if self._file is not None:
-            self._path.unlink(missing_ok=True)
-            self._file.close()
-            self._file = None
+        """Everything was answered: empty the file, and remove those taken over."""
+        self.forget()
         while self._taken:
             path, file = self._taken.pop()
             path.unlink(missing_ok=True)
@@ -71,9 +82,25 @@ class Spool:
         """Let go; with `keep` the files stay for the next worker."""
         if not keep:
             self.clear()
+            if self._file is not None:
+                self._path.unlink(missing_ok=True)
         for file in (self._file, *(taken for _, taken in self._taken)):
             if file is not None:
                 file.close()
+
+
+def waiting(directory: Path) -> list[tuple[Path, list[Mapping[str, Any]]]]:
+    """Return the files that hold results, and what they hold; nothing is taken over."""
+    found = []
+    for path in sorted(directory.glob("*.jsonl")):
+        try:
+            with path.open(encoding="utf-8") as file:
+                reports = list(readable(file))
+        except OSError:  # its owner has just removed it
+            continue
+        if reports:
+            found.append((path, reports))
+    return found
 
 
 def readable(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:

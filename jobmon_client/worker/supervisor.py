@@ -13,12 +13,14 @@ import structlog
 from jobmon_client.answers import Reply
 from jobmon_client.config import Settings, command_environment
 from jobmon_client.states import Outcome, TaskInstanceStatus
+from jobmon_client.worker import result
 from jobmon_client.worker.items import LogFiles, WorkItem, tail
 from jobmon_client.worker.job import Job, Order, Phase, Reports, bare
 from jobmon_client.worker.process import Process, live_groups, oom_kills
 from jobmon_client.worker.reporter import Reporter
 from jobmon_client.worker.verdict import Verdict, judge, quoted
 from jobmon_client.worker.waiter import Waiter
+from jobmon_client.worker.watch import Watch
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +46,9 @@ class Change:
 class Supervisor:
     """Holds the jobs, starts and ends their commands, and has the reporter say so."""
 
-    def __init__(self, settings: Settings, reports: Reports, reporter: Reporter, waiter: Waiter) -> None:
+    def __init__(
+        self, settings: Settings, reports: Reports, reporter: Reporter, waiter: Waiter, watch: Watch
+    ) -> None:
         """Run up to `settings.concurrency` commands at once."""
         self.jobs: dict[int, Job] = {}
         self.running: dict[int, Job] = {}
@@ -52,6 +56,7 @@ class Supervisor:
         self._reports = reports
         self._reporter = reporter
         self._waiter = waiter
+        self._watch = watch
         self._environment = command_environment()
         self._waiting: deque[Job] = deque()
         self._busy_slots = 0
@@ -142,11 +147,14 @@ class Supervisor:
 
     def _begin(self, job: Job) -> None:
         try:
-            job.process = Process(job.item.command, {**self._environment, **job.item.variables()}, job.files)
+            result.prepare(job.files.result)
+            variables = {**self._environment, **job.item.variables(), result.VARIABLE: str(job.files.result)}
+            job.process = Process(job.item.command, variables, job.files)
         except (OSError, ValueError) as error:
             self._busy_slots -= 1
             self._report(job, Verdict(TaskInstanceStatus.ERROR, f"the command could not be started: {error}"))
             return
+        self._watch.started(job.process.pid, job.id)
         job.phase = Phase.RUNNING
         job.due = None if job.item.time_limit is None else time.monotonic() + job.item.time_limit
         self.running[job.id] = job
@@ -199,6 +207,8 @@ class Supervisor:
         """Nothing of the command is left: free its slot and say how it ended."""
         del self.running[job.id]
         self._busy_slots -= 1
+        if job.process is not None:
+            self._watch.ended(job.process.pid)
         if job.order is None:
             self._report(job, self._verdict(job))
         elif job.order.report is None:
@@ -211,6 +221,10 @@ class Supervisor:
         if job.ended is None:
             raise RuntimeError(f"task instance {job.id} has not ended")
         if job.ended.exit_code == 0:
+            try:
+                job.has_result, job.result = result.read(job.files.result)
+            except result.BadResult as error:
+                return Verdict(TaskInstanceStatus.ERROR, f"the command succeeded, but {error}")
             return Verdict(TaskInstanceStatus.DONE)
         before, self._oom_kills = self._oom_kills, oom_kills()
         return judge(job.ended, out_of_memory=self._oom_kills > before, stderr=tail(job.files.stderr))

@@ -13,6 +13,7 @@ from marshmallow import ValidationError, fields
 LARGEST_ID = 2**63 - 1
 LONGEST_INCREMENT = 2_592_000  # seconds: thirty days
 LARGEST_TEXT = 1_048_576  # bytes of UTF-8
+LARGEST_RESULT = 65_536  # bytes as JSON
 DEEPEST_JSON = 30  # MariaDB reads no deeper than 32
 
 Taken = TypeVar("Taken")
@@ -227,7 +228,19 @@ class Attributes(Plain[dict[str, Any]]):
         return value
 
 
-def too_deep(value: dict[str, Any]) -> bool:
+class Result(Plain[Any]):
+    """Any JSON value, at most 64 KiB and 30 levels deep."""
+
+    def check(self, value: Any) -> Any:
+        """Take a value that both databases can hold as JSON."""
+        if type(value) in {dict, list} and too_deep(value):
+            raise ValidationError(f"may not be nested more than {DEEPEST_JSON} deep")
+        if len(json.dumps(value)) > LARGEST_RESULT:
+            raise ValidationError(f"must have at most {LARGEST_RESULT} bytes as JSON")
+        return value
+
+
+def too_deep(value: dict[str, Any] | list[Any]) -> bool:
     """Tell whether JSON is nested deeper than `DEEPEST_JSON`, without recursion."""
     level: list[Any] = [value]
     for _ in range(DEEPEST_JSON):

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
-
 from jobmon_client.states import TaskInstanceStatus
 from jobmon_server.fsm.task_instance import ERROR_STATES
-from jobmon_server.routes.fields import Attributes, Exact, Id, Increment, Name, Schema, Text, Whole, Word
+from jobmon_server.routes.fields import (
+    Attributes,
+    Exact,
+    Id,
+    Increment,
+    Name,
+    Result,
+    Schema,
+    Text,
+    Whole,
+    Word,
+)
 
 LARGEST_BATCH = 10_000
 LARGEST_LIMIT = 2**31 - 1
@@ -72,7 +81,7 @@ class Done(WorkerReport):
     stdout_log = Text()
     stderr_log = Text()
     usage = Attributes()
-    result = fields.Raw()
+    result = Result(allow_none=True)
 
 
 class WorkerError(Done):

@@ -17,7 +17,7 @@ from jobmon_client.clusters.local_ids import agent_pid
 from jobmon_client.config import Settings
 from jobmon_client.errors import ClusterError, UnknownCluster
 from jobmon_client.states import TaskInstanceStatus
-from tests.client.agents import gone
+from tests.client.agents import gone, guardian_of
 from tests.client.scripted_server import ScriptedServer
 from tests.support.waiting import eventually
 
@@ -76,8 +76,10 @@ def test_what_dead_agents_left_is_killed_at_the_start(
     eventually(lambda: marker.exists() and marker.read_text())
     first._stop.set()  # as if the process of the distributor were dead too
     first._in_hand.clear()
-    os.kill(agent_pid(lost) or 0, signal.SIGKILL)
-    eventually(lambda: not Path(f"/proc/{agent_pid(lost)}").exists())
+    agent = agent_pid(lost) or 0
+    os.kill(guardian_of(agent), signal.SIGKILL)
+    os.kill(agent, signal.SIGKILL)
+    eventually(lambda: not Path(f"/proc/{agent}").exists())
     assert not gone(marker)
     second = cluster()
     eventually(lambda: gone(marker))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobmon_client.worker.spool import Spool
+from jobmon_client.worker.spool import Spool, waiting
 
 DONE = {"task_instance_id": 1, "report": "log_done", "worker_id": "w", "stdout_log": "é\n\ud800"}
 
@@ -17,6 +17,18 @@ def test_what_was_kept_is_read_back(tmp_path: Path) -> None:
     second = Spool(tmp_path / "new" / "spool", "b")
     assert list(second.leftovers()) == [DONE, {**DONE, "task_instance_id": 2}]
     second.close(keep=True)
+
+
+def test_what_was_answered_is_forgotten_and_the_file_is_used_again(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "a")
+    spool.keep([DONE])
+    spool.forget()
+    (file,) = tmp_path.iterdir()
+    assert file.read_text() == ""
+    spool.keep([{**DONE, "task_instance_id": 2}])
+    assert [one["task_instance_id"] for _, reports in waiting(tmp_path) for one in reports] == [2]
+    spool.close(keep=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_in_use_is_not_taken(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_named_server_is_lost_and_comes_back(
 def test_an_owner_that_was_taken_for_dead_goes_on(
     database_url: str, sqlite_jobmon: Jobmon, tmp_path: Path
 ) -> None:
-    sqlite_jobmon.settings |= {"JOBMON_HEARTBEAT_INTERVAL": "0.2"}
+    sqlite_jobmon.settings |= {"JOBMON_HEARTBEAT_INTERVAL": "2"}
     server = start(database_url, tmp_path)
     port = int(server.url.rpartition(":")[2])
     try:
