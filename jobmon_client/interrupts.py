@@ -14,7 +14,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """Catches signals while it is entered in the main thread; elsewhere it only holds the two events."""
+    """Catches signals while it is entered in the main thread; elsewhere it is only asked."""
 
     def __init__(self) -> None:
         """Nothing was asked yet."""
@@ -28,7 +28,7 @@ class Interrupts:
         """Begin to catch."""
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
-            threading.Thread(target=self._follow, name="interrupts", daemon=True).start()
+        threading.Thread(target=self._follow, name="interrupts", daemon=True).start()
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -40,6 +40,12 @@ class Interrupts:
     def call(self, callback: Callable[[], None]) -> None:
         """Call this, in another thread, at each signal."""
         self._callbacks.append(callback)
+
+    def ask(self, *, at_once: bool = False) -> None:
+        """Do what a signal does, what a second one does if it is to be at once."""
+        self._noticed.put(True)
+        if at_once:
+            self._noticed.put(True)
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         # Setting an Event here may deadlock with the very wait that was interrupted; this put may not.

@@ -20,7 +20,7 @@ from jobmon_client.definition import WorkflowDefinition, calls, checked
 from jobmon_client.errors import JobmonError, Refused, Unreachable
 from jobmon_client.interrupts import Interrupts
 from jobmon_client.loop import run_every
-from jobmon_client.states import TaskStatus, WorkflowRunStatus, WorkflowStatus
+from jobmon_client.states import LIVE_TASKS, WORKFLOW_OVER, WorkflowRunStatus, WorkflowStatus
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +30,7 @@ QUEUE_PAUSE = 0.02
 """Seconds between two calls at least: what ends meanwhile is queued for in one."""
 PROGRESS_PERIOD = 0.25
 CONFIRM_TIMEOUT = 10.0
-OVER = frozenset({WorkflowStatus.DONE, WorkflowStatus.FAILED, WorkflowStatus.STOPPED})
-LIVE = frozenset({TaskStatus.QUEUED, TaskStatus.INSTANTIATING, TaskStatus.LAUNCHED, TaskStatus.RUNNING})
+COLD, HOT = "cold", "hot"
 
 OnProgress = Callable[[Mapping[str, Any]], None]
 
@@ -72,11 +71,28 @@ def run(
     *,
     cluster: str | None = None,
     on_progress: OnProgress = lambda _state: None,
+    interrupts: Interrupts | None = None,
 ) -> Result:
     """Connect, bind the workflow and run it to its end; `cluster` overrides what the tasks name. Raise a JobmonError."""
     definition = checked(definition.on_cluster(cluster) if cluster else definition)
+    with (
+        interrupts or Interrupts() as asked,
+        connected(settings, keep=True, stop=asked.first) as connection,
+    ):
+        return run_on(connection, definition, asked, on_progress)
+
+
+def resume(
+    workflow_id: int,
+    settings: Settings,
+    *,
+    hot: bool = False,
+    cluster: str | None = None,
+    on_progress: OnProgress = lambda _state: None,
+) -> Result:
+    """Connect and run what is left of a workflow to its end, as `resume_on` does. Raise a JobmonError."""
     with Interrupts() as interrupts, connected(settings, keep=True, stop=interrupts.first) as connection:
-        return run_on(connection, definition, interrupts, on_progress)
+        return resume_on(connection, workflow_id, interrupts, on_progress, cluster, hot=hot)
 
 
 def run_on(
@@ -93,13 +109,17 @@ def resume_on(
     interrupts: Interrupts,
     on_progress: OnProgress,
     cluster: str | None = None,
+    *,
+    hot: bool = False,
 ) -> Result:
-    """Run what is left of a workflow whose run has ended: what still lives is killed first, what failed is tried again.
+    """Run what is left of a workflow whose run has ended, what failed is tried again with all its attempts.
 
-    Without `cluster` work for the clusters that its tasks name.
+    What still lives is killed first; with `hot` it is left to finish, and counts. Without `cluster` work for the
+    clusters that its tasks name.
     """
     clusters = [cluster] if cluster else _clusters_of(connection.api, workflow_id)
-    return Execution(connection, clusters, on_progress, interrupts).run(workflow_id, resume="cold")
+    execution = Execution(connection, clusters, on_progress, interrupts)
+    return execution.run(workflow_id, resume=HOT if hot else COLD)
 
 
 def _clusters_of(api: Api, workflow_id: int) -> list[str]:
@@ -180,7 +200,7 @@ class Execution:
         if refused.found_status != WorkflowRunStatus.ERROR or state["status"] != WorkflowStatus.HALTED:
             return True
         try:
-            self._start("hot")
+            self._start(HOT)
         except Refused:  # somebody else has resumed it meanwhile
             return True
         log.warning("run_started_again", workflow_run_id=self._run_id)
@@ -232,7 +252,7 @@ class Execution:
         self._progress_at = time.monotonic() + PROGRESS_PERIOD
         state = self._api.workflow(self._workflow_id)
         self._on_progress(state)
-        return state["status"] in OVER
+        return state["status"] in WORKFLOW_OVER
 
     def _end(self, reason: str | None) -> Result:
         """Let go of everything, having ended the run if there is a reason to, and say how things stand."""
@@ -271,7 +291,7 @@ class Execution:
         deadline = time.monotonic() + CONFIRM_TIMEOUT
         try:
             while time.monotonic() < deadline and not self._interrupts.second.is_set():
-                if not any(api.workflow(self._workflow_id)["tasks"].get(status) for status in LIVE):
+                if not any(api.workflow(self._workflow_id)["tasks"].get(status) for status in LIVE_TASKS):
                     return
                 self._interrupts.second.wait(0.05)
         except JobmonError as error:

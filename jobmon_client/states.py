@@ -109,3 +109,9 @@ class Reporter(StrEnum):
     REAPER = "reaper"
     OPERATOR = "operator"
     WORKFLOW_RUN = "workflow_run"
+
+
+#: Tasks that have a live instance of their own: what the limits count, and what must end before a run is left.
+LIVE_TASKS = frozenset({TaskStatus.QUEUED, TaskStatus.INSTANTIATING, TaskStatus.LAUNCHED, TaskStatus.RUNNING})
+#: Workflows in which nothing more happens by itself, and whose run has ended with them.
+WORKFLOW_OVER = frozenset({WorkflowStatus.DONE, WorkflowStatus.FAILED, WorkflowStatus.STOPPED})

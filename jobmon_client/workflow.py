@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from jobmon_client import config, log
+from jobmon_client.background import Running, StillRunning
+from jobmon_client.connection import connected
 from jobmon_client.definition import (
     ARRAY_FIELDS,
     SHARED_FIELDS,
@@ -21,8 +25,14 @@ from jobmon_client.definition import (
     checked,
     examine,
 )
+from jobmon_client.errors import JobmonError
+from jobmon_client.interrupts import Interrupts
+from jobmon_client.loop import Backoff
 from jobmon_client.progress import shown
-from jobmon_client.run import Result, run
+from jobmon_client.run import OnProgress, Result, run
+from jobmon_client.run import resume as resume_run
+from jobmon_client.states import WORKFLOW_OVER, WorkflowStatus
+from jobmon_client.templates import Template, kept, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,8 @@ class Workflow:
         self._defaults = defaults
         self._tasks: dict[str, TaskDefinition] = {}
         self._arrays: dict[str, int] = {}
+        #: The id that the server gave it; None before it was run.
+        self.workflow_id: int | None = None
         given = {"name": name, "attributes": attributes, "max_concurrently_running": max_concurrently_running}
         problems = [
             *examine(WORKFLOW_FIELDS, {key: value for key, value in given.items() if value is not None}, ""),
@@ -105,6 +117,16 @@ class Workflow:
             f"workflow {self.name!r}",
         )
 
+    def template(self, name: str, command: str, *, quoted: bool = True, **fields: Any) -> TaskTemplate:
+        """Return what makes tasks of one array, `name`, from a command with fields; raise InvalidDefinition.
+
+        fit = workflow.template("fit", "python fit.py --place {place} --year {year}", max_attempts=5)
+        fits = fit.expand(place=places, year=range(1990, 2021), upstream=[download])
+
+        Arguments are quoted for the shell unless `quoted` is False. `fields` are those of `task`.
+        """
+        return TaskTemplate(self, Template(name, command, quoted), {"array": name, **fields})
+
     def run(
         self,
         *,
@@ -118,12 +140,135 @@ class Workflow:
 
         `cluster` overrides what the tasks name; `settings` are those of `jobmon config show`.
         """
+        chosen = config.load({"server_url": server_url, "concurrency": concurrency, **settings})
         definition = self.definition
-        chosen = config.load({"concurrency": concurrency, "server_url": server_url, **settings})
-        if not structlog.is_configured():
-            log.configure(chosen.log_level)
+        _quiet(chosen)
         with shown(self.name, enabled=progress) as on_progress:
-            return run(definition, chosen, cluster=cluster, on_progress=on_progress)
+            return run(definition, chosen, cluster=cluster, on_progress=self._noting(on_progress))
+
+    def start(
+        self,
+        *,
+        cluster: str | None = None,
+        concurrency: int | None = None,
+        server_url: str | None = None,
+        **settings: object,
+    ) -> Running:
+        """Run it in a thread beside the caller, as `run` does; `wait()` on what is returned."""
+        chosen = config.load({"server_url": server_url, "concurrency": concurrency, **settings})
+        definition = self.definition
+        _quiet(chosen)
+
+        def drive(interrupts: Interrupts, on_progress: OnProgress) -> Result:
+            return run(
+                definition,
+                chosen,
+                cluster=cluster,
+                on_progress=self._noting(on_progress),
+                interrupts=interrupts,
+            )
+
+        return Running(drive)
+
+    def resume(self, **options: Any) -> Result:
+        """Run what is left of it after `run` or `start` ended; options as of `jobmon_client.workflow.resume`."""
+        if self.workflow_id is None:
+            raise JobmonError(f"workflow {self.name!r} has not been run here: resume it by its id")
+        return resume(self.workflow_id, **options)
+
+    def _noting(self, on_progress: OnProgress) -> OnProgress:
+        def note(state: Mapping[str, Any]) -> None:
+            self.workflow_id = int(state["workflow_id"])
+            on_progress(state)
+
+        return note
+
+
+class TaskTemplate:
+    """Makes the tasks of one array; see `Workflow.template`."""
+
+    def __init__(self, workflow: Workflow, template: Template, fields: dict[str, Any]) -> None:
+        """Make tasks of this workflow, with these fields."""
+        self._workflow = workflow
+        self._template = template
+        self._fields = fields
+
+    def task(self, *, upstream: Iterable[Task | str] = (), name: str | None = None, **arguments: Any) -> Task:
+        """Add one task; its name tells the arguments unless one is given. Raise InvalidDefinition."""
+        command = self._template.fill(arguments)
+        attributes = {**(self._fields.get("attributes") or {}), "arguments": kept(arguments)}
+        return self._workflow.task(
+            name or self._template.task_name(arguments),
+            command,
+            upstream=upstream,
+            **{**self._fields, "attributes": attributes},
+        )
+
+    def expand(
+        self,
+        *,
+        upstream: Iterable[Task | str] = (),
+        rows: Iterable[Mapping[str, Any]] | None = None,
+        max_concurrently_running: int | None = None,
+        **lists: Iterable[Any],
+    ) -> list[Task]:
+        """Add a task for every combination of the lists' values, or for each of `rows`; raise InvalidDefinition.
+
+        `max_concurrently_running` limits how many tasks of the array run at once.
+        """
+        self._template.check(lists if rows is None else self._template.fields)
+        kept_lists = {
+            key: values if isinstance(values, str | bytes | Mapping) else list(values)
+            for key, values in lists.items()
+        }
+        above = tuple(upstream)
+        if max_concurrently_running is not None:
+            self._workflow.array(self._fields["array"], max_concurrently_running=max_concurrently_running)
+        return [self.task(upstream=above, **row) for row in rows_of(rows, kept_lists, self._template.name)]
+
+
+def resume(
+    workflow_id: int,
+    *,
+    hot: bool = False,
+    cluster: str | None = None,
+    concurrency: int | None = None,
+    server_url: str | None = None,
+    progress: bool = True,
+    **settings: object,
+) -> Result:
+    """Run what is left of a workflow whose run has ended, what failed is tried again; raise a JobmonError.
+
+    What still lives is killed first; with `hot` it is left to finish, and counts.
+    """
+    chosen = config.load({"server_url": server_url, "concurrency": concurrency, **settings})
+    _quiet(chosen)
+    with shown(f"workflow {workflow_id}", enabled=progress) as on_progress:
+        return resume_run(workflow_id, chosen, hot=hot, cluster=cluster, on_progress=on_progress)
+
+
+def wait(
+    workflow_id: int, *, timeout: float | None = None, server_url: str | None = None, **settings: object
+) -> Result:
+    """Wait until a workflow that somebody else drives is over or halted; raise StillRunning after `timeout` seconds."""
+    chosen = config.load({"server_url": server_url, **settings})
+    began = time.monotonic()
+    with connected(chosen) as connection:
+        backoff = Backoff(0.05, 2.0)
+        while True:
+            state = connection.api.workflow(workflow_id)
+            seconds = time.monotonic() - began
+            if state["status"] in WORKFLOW_OVER | {WorkflowStatus.HALTED}:
+                return Result(workflow_id, state["status"], dict(state["tasks"]), round(seconds, 3))
+            pause = backoff.next()
+            if timeout is not None and seconds + pause > timeout:
+                raise StillRunning(f"workflow {workflow_id} is {state['status']} after {timeout:g} s")
+            threading.Event().wait(pause)
+
+
+def _quiet(chosen: config.Settings) -> None:
+    if not structlog.is_configured():
+        log.configure(chosen.log_level)
 
 
 def _name(upstream: Task | str) -> str:

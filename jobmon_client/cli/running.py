@@ -61,16 +61,26 @@ def run(
 @click.option(
     "--cluster", metavar="NAME", help="Work for this cluster alone; without it for all that the tasks name."
 )
+@click.option(
+    "--hot/--cold",
+    help="Let what still runs finish, and count it; cold, the default, kills it and runs it again.",
+)
 @concurrency
 @as_json
 def resume(
-    *, workflow_id: int, server_url: str | None, cluster: str | None, concurrency: int | None, as_json: bool
+    *,
+    workflow_id: int,
+    server_url: str | None,
+    cluster: str | None,
+    hot: bool,
+    concurrency: int | None,
+    as_json: bool,
 ) -> None:
-    """Run what is left of a workflow that was interrupted or that failed."""
+    """Run what is left of a workflow that was interrupted or that failed; what failed has all its attempts again."""
     settings = config.load({"server_url": server_url, "concurrency": concurrency})
 
     def drive(connection: Connection, interrupts: Interrupts, on_progress: OnProgress) -> Result:
-        return resume_on(connection, workflow_id, interrupts, on_progress, cluster)
+        return resume_on(connection, workflow_id, interrupts, on_progress, cluster, hot=hot)
 
     result = follow(settings, f"workflow {workflow_id}", drive, as_json=as_json)
     sys.exit(0 if result.is_done else 1)
