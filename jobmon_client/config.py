@@ -18,6 +18,7 @@ from jobmon_client.errors import BadSetting
 
 PREFIX = "JOBMON_"
 LONGEST_INCREMENT = 2_592_000.0
+MOST_DELAYS = 100
 LONGEST_RUN_SILENCE = 5.0
 
 
@@ -32,6 +33,8 @@ class Settings:
     log_dir: Path = Path()
     heartbeat_interval: float = 30.0
     report_by_factor: float = 3.1
+    step_retry_delays: tuple[float, ...] = (1.0, 5.0, 30.0)
+    step_max_attempts: int = 5
     request_timeout: float = 30.0
     retry_budget: float = 60.0
     concurrency: int = 1
@@ -197,6 +200,18 @@ def whole(value: object) -> int:
     return found
 
 
+def delays(value: object) -> tuple[float, ...]:
+    """Accept numbers of seconds: a text with commas, or a list."""
+    if isinstance(value, bool | bytes) or not isinstance(value, int | float | str | list | tuple):
+        raise TypeError(value)
+    each = (
+        [value] if isinstance(value, int | float) else value.split(",") if isinstance(value, str) else value
+    )
+    if not 1 <= len(each) <= MOST_DELAYS:
+        raise ValueError(value)
+    return tuple(map(number(0, 86_400), each))
+
+
 def level(value: object) -> str:
     """Accept the name of a log level."""
     found = text(value).lower()
@@ -215,6 +230,8 @@ KNOWN: dict[str, tuple[Callable[[object], object], str]] = {
     "report_by_factor": (number(2, 100), "a number from 2 to 100"),
     "request_timeout": (number(0.1, 3_600), "seconds, from 0.1 to 3600"),
     "retry_budget": (number(0, 86_400), "seconds, from 0 to 86400"),
+    "step_retry_delays": (delays, "1 to 100 numbers of seconds, from 0 to 86400, separated by commas"),
+    "step_max_attempts": (whole, "a whole number from 1 to 10000"),
     "concurrency": (whole, "a whole number from 1 to 10000"),
     "kill_grace": (number(0, 3_600), "seconds, from 0 to 3600"),
     "log_level": (level, "debug, info, warning or error"),

@@ -10,7 +10,7 @@ from threading import Event
 from jobmon_client.api import Api
 from jobmon_client.clusters import registry
 from jobmon_client.clusters.base import ClusterContext
-from jobmon_client.config import Settings
+from jobmon_client.config import Settings, spool_dir
 from jobmon_client.distributor.service import Distributor
 from jobmon_client.http import Http
 
@@ -30,6 +30,7 @@ class Crew:
     ) -> None:
         """Make the clusters, for `settings.server_url`; raise UnknownCluster."""
         self._settings = settings
+        self._users_file = users_file
         self._stop = Event()
         self._on_change = on_change
         self._threads: list[threading.Thread] = []
@@ -69,6 +70,7 @@ class Crew:
                 stop=self._stop,
                 wake=self._wakes[name],
                 workflow_id=workflow_id,
+                spool_dir=spool_dir(settings, settings.server_url or "", self._users_file),
             )
             self._distributors.append(distributor)
             self._threads.append(distributor.start())

@@ -13,6 +13,11 @@ cluster starts (`python -m jobmon_client.worker run --server-url … --task-inst
 A distributor may be killed at any line and started again, or run twice. So a distributor id must say enough for a later
 object of the same class, in another process, to answer `active`, `cancel` and `exit_info`.
 
+A verb that cannot be done now raises (ClusterError, or whatever it is): the distributor tries again after the waits of the
+setting `step_retry_delays`, `step_max_attempts` times. So a `submit` that raises must have handed over nothing, or must
+know an item again by its `task_instance_id`. An `active` that raises is not taken for an empty answer: nothing is then
+said to be over.
+
 Two things are optional. A class attribute `workers_know_their_id = True` says that every worker reports its distributor
 id with its first report, so that nobody has to repeat it. A method `kill()` ends all commands at once, unreported, where
 the workers are our own processes.

@@ -11,18 +11,23 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 import structlog
 
 from jobmon_client.api import Api
-from jobmon_client.clusters.base import Batch, Cluster, ExitInfo, Item
+from jobmon_client.clusters.base import Cluster, ExitInfo
 from jobmon_client.config import Settings
-from jobmon_client.distributor.steps import ATTEND, KEEP_ALIVE, Step, Watched
-from jobmon_client.errors import Unreachable
+from jobmon_client.distributor.asking import asked
+from jobmon_client.distributor.steps import ATTEND, KEEP_ALIVE, WHEN_GIVEN_UP, Step, Watched
+from jobmon_client.distributor.submitting import Submitter
+from jobmon_client.distributor.tries import Tries
+from jobmon_client.errors import ClusterError, Unreachable
 from jobmon_client.loop import Backoff
-from jobmon_client.states import Outcome, TaskInstanceStatus
+from jobmon_client.states import TaskInstanceStatus
+from jobmon_client.worker.replay import replay
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +36,7 @@ LONGEST_WAIT = 1.0
 ATTEND_EVERY = 1.0
 CLAIM_LIMIT = 1_000
 PAGE = 1_000
-REPORTS_IN_A_CALL = 1_000
+REPLAY_EVERY = 60.0
 
 
 class Distributor:
@@ -47,8 +52,12 @@ class Distributor:
         stop: Event,
         wake: Event,
         workflow_id: int | None = None,
+        spool_dir: Path | None = None,
     ) -> None:
-        """Serve the cluster of this name; with `workflow_id` claim only what is of that workflow."""
+        """Serve the cluster of this name; with `workflow_id` claim only what is of that workflow.
+
+        What dead workers left in `spool_dir` is sent now and then.
+        """
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._api = api
         self._cluster = cluster
@@ -58,7 +67,11 @@ class Distributor:
         self._wake = wake
         self._workflow_id = workflow_id
         self._claiming = True
-        self._submitted: set[int] = set()
+        self._tries = Tries(settings.step_retry_delays, settings.step_max_attempts)
+        self._submitter = Submitter(api, cluster, cluster_name, settings.next_report_increment, self._tries)
+        self._troubles: dict[int, str] = {}
+        self._spool_dir = spool_dir
+        self._replay_at = 0.0
         self._attend_at = 0.0
         self._keep_alive_at = time.monotonic() + settings.heartbeat_interval
 
@@ -92,15 +105,20 @@ class Distributor:
 
     def cycle(self) -> bool:
         """Do what is due; return whether there was anything, so that more may follow soon."""
-        busy = self._claim() > 0
         now = time.monotonic()
+        if self._spool_dir is not None and now >= self._replay_at:
+            self._replay_at = now + REPLAY_EVERY
+            replay(self._api, self._spool_dir)
+        self._submitter.submit_again()
+        busy = self._claim() > 0
         if now >= self._attend_at:
             attended = self._take_steps(ATTEND)
             self._attend_at = now + (SHORTEST_WAIT if attended else ATTEND_EVERY)
             busy = busy or attended
         if now >= self._keep_alive_at:
             self._keep_alive_at = now + self._settings.heartbeat_interval
-            self._take_steps(KEEP_ALIVE)
+            if not self._take_steps(KEEP_ALIVE):
+                self.resubmit([])
         return busy
 
     # -- claim, submit, record -------------------------------------------------------------------------------
@@ -117,65 +135,44 @@ class Distributor:
             next_report_increment=self._settings.next_report_increment,
             workflow_id=self._workflow_id,
         )
-        return self._submit_all(claim.batches)
+        return self._submitter.submit_all(claim.batches)
 
-    def _submit_all(self, claimed: Iterable[Mapping[str, Any]]) -> int:
-        count = 0
-        for batch in map(batch_of, claimed):
-            count += len(batch.items)
-            self._submit(batch)
-        return count
-
-    def _submit(self, batch: Batch) -> None:
-        self._submitted.update(item.task_instance_id for item in batch.items)
-        reason = "the cluster gave no id for it"
-        distributor_ids: Mapping[int, str] = {}
-        try:
-            distributor_ids = self._cluster.submit(batch)
-        except Exception as error:  # a plugin may raise anything; its batch must not wait for a deadline
-            log.exception("submit_failed", cluster=self._cluster_name, array_id=batch.array_id)
-            reason = f"{type(error).__name__}: {error}"
-        refused = [item for item in batch.items if item.array_step_id not in distributor_ids]
-        self.report(
-            {
-                "task_instance_id": item.task_instance_id,
-                "report": "log_no_distributor_id",
-                "error_message": reason,
-            }
-            for item in refused
-        )
-        if distributor_ids:
-            self._record(batch, distributor_ids)
-
-    def _record(self, batch: Batch, distributor_ids: Mapping[int, str]) -> None:
-        increment = self._settings.next_report_increment
-        steps = {item.task_instance_id: item.array_step_id for item in batch.items}
-        reply = self._api.log_launched(
-            batch.array_id, batch.batch_num, distributor_ids, next_report_increment=increment
-        )
-        if getattr(self._cluster, "workers_know_their_id", False):
-            return
-        late = [one.task_instance_id for one in reply.outcomes if one.outcome is Outcome.UNTIMELY]
-        self.report(
-            {
-                "task_instance_id": one,
-                "report": "log_distributor_id",
-                "distributor_id": distributor_ids[steps[one]],
-                "next_report_increment": increment,
-            }
-            for one in late
-            if one in steps
-        )
+    @property
+    def waiting(self) -> list[int]:
+        """The instances that the cluster could not take yet."""
+        return self._submitter.waiting
 
     # -- what the steps need ---------------------------------------------------------------------------------
 
     def _take_steps(self, steps: Mapping[TaskInstanceStatus, Step]) -> bool:
         """Do what is to be done about each instance with such a status; return whether there was one."""
         watched = self._watched(steps)
+        keys = {_key(steps[one.status], one) for one in watched}
+        self._tries.forget_all_but(keys, of={step.__name__ for step in steps.values()})
         for step in dict.fromkeys(steps.values()):
-            if ones := [one for one in watched if steps[one.status] is step]:
-                step(self, ones)
+            ones = [one for one in watched if steps[one.status] is step]
+            if due := [one for one in ones if self._tries.is_due(_key(step, one))]:
+                self._take(step, due)
         return bool(watched)
+
+    def _take(self, step: Step, ones: Sequence[Watched]) -> None:
+        """Take one step for some; what the cluster cannot do now is counted, and given up when it was tried too often."""
+        self._troubles = {}
+        try:
+            step(self, ones)
+        except ClusterError as error:
+            self._troubles = dict.fromkeys((one.task_instance_id for one in ones), str(error))
+        given_up = []
+        for one in ones:
+            if one.task_instance_id not in self._troubles:
+                self._tries.succeeded(_key(step, one))
+            elif self._tries.failed(_key(step, one)):
+                given_up.append(one)
+        if self._troubles:
+            reason = next(iter(self._troubles.values()))
+            log.warning("step_failed", step=step.__name__, count=len(self._troubles), error=reason)
+            if given_up and step in WHEN_GIVEN_UP:
+                WHEN_GIVEN_UP[step](self, given_up, reason)
 
     def _watched(self, statuses: Iterable[TaskInstanceStatus]) -> list[Watched]:
         watched: list[Watched] = []
@@ -197,55 +194,43 @@ class Distributor:
 
     def resubmit(self, ids: Sequence[int]) -> None:
         """Submit what this distributor holds and never submitted: the reply to its claim was lost."""
-        lost = [one for one in ids if one not in self._submitted]
-        self._submitted.intersection_update(ids)
-        if lost:
+        if lost := self._submitter.lost(ids):
             increment = self._settings.next_report_increment
-            self._submit_all(self._api.instantiate(self.name, lost, next_report_increment=increment).batches)
+            claim = self._api.instantiate(self.name, lost, next_report_increment=increment)
+            self._submitter.submit_all(claim.batches)
+        self.extend(self._submitter.waiting)
 
     def owns(self, watched: Watched) -> bool:
         """Whether this very distributor claimed it."""
         return watched.distributor == self.name
 
     def alive(self, watched: Iterable[Watched]) -> set[str | None]:
-        """Return which of their distributor ids the cluster has."""
-        return set(self._cluster.active([one.distributor_id for one in watched if one.distributor_id]))
+        """Return which of their distributor ids the cluster has; raise ClusterError."""
+        ids = [one.distributor_id for one in watched if one.distributor_id]
+        with asked(self._cluster_name, "active"):
+            return set(self._cluster.active(ids))
+
+    def trouble(self, watched: Watched, reason: str) -> None:
+        """This one's step failed; the others' did not."""
+        self._troubles[watched.task_instance_id] = reason
 
     def exit_info(self, watched: Watched) -> ExitInfo | None:
-        """Return what the cluster knows of its end."""
-        return self._cluster.exit_info(watched.distributor_id) if watched.distributor_id else None
+        """Return what the cluster knows of its end; raise ClusterError."""
+        if watched.distributor_id is None:
+            return None
+        with asked(self._cluster_name, "exit_info"):
+            return self._cluster.exit_info(watched.distributor_id)
 
     def cancel(self, watched: Iterable[Watched]) -> None:
-        """Ask the cluster to end them."""
+        """Ask the cluster to end them; raise ClusterError."""
         if ids := [one.distributor_id for one in watched if one.distributor_id]:
-            self._cluster.cancel(ids)
+            with asked(self._cluster_name, "cancel"):
+                self._cluster.cancel(ids)
 
     def report(self, reports: Iterable[Mapping[str, Any]]) -> None:
         """Send them, many to a call."""
-        waiting = list(reports)
-        for start in range(0, len(waiting), REPORTS_IN_A_CALL):
-            self._api.reports(waiting[start : start + REPORTS_IN_A_CALL])
+        self._submitter.report(reports)
 
 
-def batch_of(claimed: Mapping[str, Any]) -> Batch:
-    """Make what a cluster is given from the wire's batch with details."""
-    return Batch(
-        array_id=claimed["array_id"],
-        array_name=claimed["array_name"],
-        batch_num=claimed["batch_num"],
-        cluster=claimed["cluster"],
-        queue=claimed["queue"],
-        requested_resources=claimed["requested_resources"] or {},
-        items=tuple(
-            Item(
-                task_instance_id=one["task_instance_id"],
-                array_step_id=one["array_step_id"],
-                name=one["name"],
-                command=one["command"],
-                task_id=one["task_id"],
-                workflow_id=one["workflow_id"],
-                workflow_run_id=one["workflow_run_id"],
-            )
-            for one in claimed["task_instances"]
-        ),
-    )
+def _key(step: Step, watched: Watched) -> tuple[str, int]:
+    return step.__name__, watched.task_instance_id

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol, Self
 
 from jobmon_client.clusters.base import ExitInfo
+from jobmon_client.errors import ClusterError
 from jobmon_client.states import TaskInstanceStatus as Status
-
-if TYPE_CHECKING:
-    from jobmon_client.distributor.service import Distributor
 
 KILLED = "the cluster confirms that it is gone"
 LOST = "the cluster no longer has it, and its worker said nothing of how it ended"
@@ -37,62 +35,108 @@ class Watched:
         )
 
 
-Step = Callable[["Distributor", Sequence[Watched]], None]
+class Desk(Protocol):
+    """What a step works with: the cluster's verbs, which raise ClusterError, and the server's."""
+
+    def owns(self, watched: Watched) -> bool:
+        """Whether this very distributor claimed it."""
+
+    def alive(self, watched: Iterable[Watched]) -> set[str | None]:
+        """Return which of their distributor ids the cluster has."""
+
+    def exit_info(self, watched: Watched) -> ExitInfo | None:
+        """Return what the cluster knows of its end."""
+
+    def trouble(self, watched: Watched, reason: str) -> None:
+        """This one's step failed; the others' did not."""
+
+    def cancel(self, watched: Iterable[Watched]) -> None:
+        """Ask the cluster to end them."""
+
+    def extend(self, ids: Sequence[int]) -> None:
+        """Promise the server to speak of them again."""
+
+    def resubmit(self, ids: Sequence[int]) -> None:
+        """Submit those of what this distributor holds that it never submitted."""
+
+    def report(self, reports: Iterable[Mapping[str, Any]]) -> None:
+        """Tell the server."""
 
 
-def extend(distributor: Distributor, watched: Sequence[Watched]) -> None:
+class Step(Protocol):
+    """What is done about some instances of one status."""
+
+    __name__: str
+
+    def __call__(self, desk: Desk, watched: Sequence[Watched], /) -> None:
+        """Do it."""
+
+
+class GivenUp(Protocol):
+    """What is done about some for which a step failed too often, and why it failed."""
+
+    def __call__(self, desk: Desk, watched: Sequence[Watched], reason: str, /) -> None:
+        """Do it."""
+
+
+def extend(desk: Desk, watched: Sequence[Watched]) -> None:
     """Keep alive what the cluster has, and submit what a lost reply kept from us."""
-    alive = distributor.alive(watched)
-    distributor.extend([one.task_instance_id for one in watched if one.distributor_id in alive])
-    distributor.resubmit(
+    # First: it does not need the cluster's answer.
+    desk.resubmit(
         [
             one.task_instance_id
             for one in watched
-            if one.status is Status.INSTANTIATED and distributor.owns(one) and one.distributor_id is None
+            if one.status is Status.INSTANTIATED and desk.owns(one) and one.distributor_id is None
         ]
     )
+    alive = desk.alive(watched)
+    desk.extend([one.task_instance_id for one in watched if one.distributor_id in alive])
 
 
-def kill(distributor: Distributor, watched: Sequence[Watched]) -> None:
+def kill(desk: Desk, watched: Sequence[Watched]) -> None:
     """Cancel; what is gone is confirmed dead."""
-    distributor.cancel(watched)
-    distributor.report(
+    desk.cancel(watched)
+    desk.report(
         _known(one, Status.ERROR_FATAL, info.message if info else KILLED)
-        for one, info in ended(distributor, watched)
+        for one, info in ended(desk, watched)
     )
 
 
-def triage(distributor: Distributor, watched: Sequence[Watched]) -> None:
+def triage(desk: Desk, watched: Sequence[Watched]) -> None:
     """Say how it ended, if the cluster knows, or that nobody does; what is alive is left to its heartbeat."""
-    distributor.report(
+    desk.report(
         _known(one, info.error_state, info.message)
         if info
         else {"task_instance_id": one.task_instance_id, "report": "log_unknown_error", "error_message": LOST}
-        for one, info in ended(distributor, watched)
+        for one, info in ended(desk, watched)
     )
 
 
-def give_up(distributor: Distributor, watched: Sequence[Watched]) -> None:
+def give_up(desk: Desk, watched: Sequence[Watched]) -> None:
     """Take from the cluster what no worker spoke for in time; once gone, its task may be tried again."""
-    distributor.cancel(watched)
-    distributor.report(
+    desk.cancel(watched)
+    desk.report(
         _known(one, info.error_state if info else Status.ERROR, info.message if info else NEVER_SPOKE)
-        for one, info in ended(distributor, watched)
+        for one, info in ended(desk, watched)
     )
 
 
-def ended(distributor: Distributor, watched: Sequence[Watched]) -> Iterator[tuple[Watched, ExitInfo | None]]:
+def ended(desk: Desk, watched: Sequence[Watched]) -> Iterator[tuple[Watched, ExitInfo | None]]:
     """Yield what is over, and how if the cluster knows.
 
     Of another distributor's instances only those count of which the cluster knows the end: that a cluster does not
     have an id may mean no more than that the id is of another machine.
     """
-    alive = distributor.alive(watched)
+    alive = desk.alive(watched)
     for one in watched:
         if one.distributor_id in alive:
             continue
-        info = distributor.exit_info(one)
-        if info is not None or distributor.owns(one):
+        try:
+            info = desk.exit_info(one)
+        except ClusterError as error:
+            desk.trouble(one, str(error))
+            continue
+        if info is not None or desk.owns(one):
             yield one, info
 
 
@@ -105,9 +149,19 @@ def _known(one: Watched, error_state: str, message: str) -> dict[str, Any]:
     }
 
 
+def say_unknown(desk: Desk, watched: Sequence[Watched], reason: str) -> None:
+    """Of these nobody can say how they ended: the cluster did not answer, again and again."""
+    desk.report(
+        {"task_instance_id": one.task_instance_id, "report": "log_unknown_error", "error_message": reason}
+        for one in watched
+    )
+
+
 KEEP_ALIVE: dict[Status, Step] = {Status.INSTANTIATED: extend, Status.LAUNCHED: extend}
 ATTEND: dict[Status, Step] = {
     Status.KILL_SELF: kill,
     Status.TRIAGING: triage,
     Status.NO_HEARTBEAT: give_up,
 }
+#: Where a step failed too often; all others are left to the server's deadlines.
+WHEN_GIVEN_UP: dict[Step, GivenUp] = {triage: say_unknown}

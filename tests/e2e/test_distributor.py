@@ -127,14 +127,101 @@ def test_what_the_cluster_refuses_is_said_so(world: World) -> None:
     world.distributor().cycle()
     assert [world.status(refused), world.status(taken)] == ["NO_DISTRIBUTOR_ID", "LAUNCHED"]
 
-    def fail(_item: Item) -> bool:
-        raise ClusterError("the queue is closed")
 
-    world.cluster.on_submit = fail
-    _, (failed,) = world.queue("failed")
-    world.distributor().cycle()
-    assert world.status(failed) == "NO_DISTRIBUTOR_ID"
-    assert "the queue is closed" in world.last_error(failed)
+class Closed:
+    """A queue that is closed for the first so many submissions."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+        self.asked = 0
+
+    def __call__(self, _item: Item) -> bool:
+        self.asked += 1
+        self.left -= 1
+        if self.left >= 0:
+            raise ClusterError("the queue is closed")
+        return True
+
+
+def test_what_the_cluster_cannot_take_now_is_submitted_again_later(world: World) -> None:
+    _, (one,) = world.queue("a")
+    world.cluster.on_submit = closed = Closed(2)
+    distributor = world.distributor(step_retry_delays=[0.2, 0.4], heartbeat_interval=0.1)
+    distributor.cycle()
+    distributor.cycle()
+    assert (world.status(one), closed.asked) == ("INSTANTIATED", 1)
+
+    def launched() -> bool:
+        distributor.cycle()
+        return world.status(one) == "LAUNCHED"
+
+    eventually(launched, 20)
+    assert closed.asked == 3
+    assert world.api.task_instance(one)["attempt"] == 1
+
+
+def test_what_the_cluster_never_takes_is_given_up(world: World) -> None:
+    _, (one,) = world.queue("a")
+    world.cluster.on_submit = closed = Closed(100)
+    distributor = world.distributor(step_retry_delays="0,0", step_max_attempts=3)
+    for _ in range(5):
+        distributor.cycle()
+    assert (world.status(one), closed.asked) == ("NO_DISTRIBUTOR_ID", 3)
+    assert world.last_error(one) == "the queue is closed"
+
+
+def test_what_waits_for_the_cluster_and_is_stopped_is_not_submitted_any_more(world: World) -> None:
+    run_id, (one,) = world.queue("a")
+    world.cluster.on_submit = closed = Closed(100)
+    distributor = world.distributor(step_retry_delays="3600", heartbeat_interval=0.05, report_by_factor=100)
+    distributor.cycle()
+    world.api.terminate(run_id)
+    eventually(lambda: (distributor.cycle(), distributor.waiting)[1] == [], 20)
+    assert closed.asked == 1
+    distributor.drain()
+    distributor.cycle()
+    assert world.status(one) == "ERROR_FATAL"
+
+
+def test_a_cluster_that_does_not_answer_is_not_taken_for_an_empty_one(world: World) -> None:
+    run_id, (one,) = world.queue("a")
+    distributor = world.distributor(step_retry_delays="0", heartbeat_interval=0.05, report_by_factor=100)
+    distributor.cycle()
+    world.api.log_running(one, worker_id="w", next_report_increment=60, nodename="n", process_group_id=1)
+    world.api.terminate(run_id)
+
+    def fail(distributor_ids: Collection[str]) -> set[str]:
+        raise OSError(f"no route to the cluster of {len(distributor_ids)} jobs")
+
+    answers, world.cluster.active = world.cluster.active, fail  # type: ignore[method-assign]
+    for _ in range(3):
+        distributor.drain()
+        distributor.cycle()
+    assert world.status(one) == "KILL_SELF"
+    world.cluster.active = answers  # type: ignore[method-assign]
+    world.cluster.alive.clear()
+    distributor.drain()
+    distributor.cycle()
+    assert world.status(one) == "ERROR_FATAL"
+
+
+def test_of_what_is_triaged_too_often_in_vain_nobody_knows_how_it_ended(world: World) -> None:
+    _, (one,) = world.queue("a")
+    distributor = world.distributor(heartbeat_interval=60, step_retry_delays="0", step_max_attempts=2)
+    distributor.cycle()
+    world.api.log_running(one, worker_id="w", next_report_increment=0.1, nodename="n", process_group_id=1)
+    eventually(lambda: world.status(one) == "TRIAGING", 10)
+
+    def fail(distributor_id: str) -> ExitInfo | None:
+        raise OSError(f"no accounting today of {distributor_id}")
+
+    world.cluster.alive.clear()
+    world.cluster.exit_info = fail  # type: ignore[method-assign]
+    for expected in ("TRIAGING", "UNKNOWN_ERROR"):
+        distributor.drain()
+        distributor.cycle()
+        assert world.status(one) == expected
+    assert "no accounting today" in world.last_error(one)
 
 
 def test_a_worker_quicker_than_the_distributor(world: World) -> None:

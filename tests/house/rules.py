@@ -20,6 +20,8 @@ BEGINNERS = frozenset({"commit", "rollback", "begin", "begin_nested"})
 MAY_BEGIN = ("jobmon_server/db/transaction.py", "jobmon_server/migrations/")
 
 MAY_CATCH_ALL = (
+    "jobmon_client/background.py",
+    "jobmon_client/distributor/asking.py",
     "jobmon_client/distributor/service.py",
     "jobmon_client/loop.py",
     "jobmon_client/worker/agent.py",
