@@ -253,6 +253,17 @@ def test_a_kill_is_confirmed_when_the_cluster_says_it_is_gone(world: World) -> N
     assert world.status(one) == "ERROR_FATAL"
 
 
+@pytest.mark.parametrize("verb", ["stop", "rerun"])
+def test_the_cluster_sees_the_cancel_of_what_is_stopped_or_run_again(world: World, verb: str) -> None:
+    _, (one,) = world.queue("a")
+    distributor = world.distributor()
+    distributor.cycle()
+    world.api.act("task", world.api.task_instance(one)["task_id"], verb, reason="not like this")
+    distributor.drain()
+    distributor.cycle()
+    assert (world.cluster.cancelled, world.status(one)) == ({f"job-{one}"}, "KILL_SELF")
+
+
 def overdue(world: World, status: str) -> int:
     """Return an instance that its worker, or the cluster, left alone for too long."""
     _, (one,) = world.queue("a")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from jobmon_server.db.check import check
+from jobmon_server.db.models import workflow
 from jobmon_server.db.transaction import Database
 from tests.support.path import Path, task
 from tests.support.waiting import eventually
@@ -317,3 +320,25 @@ def test_ten_thousand_reports_in_one_call(path: Path, database: Database) -> Non
     assert len(reply["outcomes"]) == 5000
     eventually(lambda: path.workflow()["status"] == "DONE")
     assert database.read(check) == []
+
+
+def test_a_claim_waits_for_nobody_who_has_the_workflow_locked(path: Path, database: Database) -> None:
+    one, other = path.bind(task("a"), task("b")).start().queue()
+    with ExitStack() as stack:
+        if database.engine.dialect.name != "sqlite":  # which has one writer: there all wait for all, shortly
+            holder = stack.enter_context(database.engine.connect())
+            holder.execute(select(workflow.c.id).where(workflow.c.id == path.workflow_id).with_for_update())
+        path.claim([one], distributor="d1")
+        path.claim([other], distributor="d2")
+        assert set(path.statuses([one, other]).values()) == {"INSTANTIATED"}
+
+
+def test_the_workflow_runs_from_its_first_queueing_and_a_claim_leaves_it_alone(path: Path) -> None:
+    path.bind(task("a"), task("b")).start()
+    one, other = path.queue()
+    before = path.workflow()
+    assert before["status"] == "RUNNING"
+    path.claim([one])
+    path.claim([other])
+    after = path.workflow()
+    assert (after["status"], after["updated_at"]) == ("RUNNING", before["updated_at"])
