@@ -50,7 +50,7 @@ def main(url: str, task_instance_id: str, point: str) -> None:
             commit(connection)
             die()
 
-        database.engine.dialect.do_commit = committed  # type: ignore[method-assign]
+        database.engine.dialect.do_commit = committed  # type: ignore[method-assign, assignment]
     client.post(f"/api/v1/task_instance/{task_instance_id}/log_done", json=DONE)
     raise SystemExit(f"it has not died: {seen}")
 
