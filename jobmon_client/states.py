@@ -88,6 +88,48 @@ class WorkflowRunStatus(Status):
     TERMINATED = "TERMINATED", "T"
 
 
+class AccountingStatus(Status):
+    """Whether what an attempt used has been accounted for; nobody has said so before PENDING is left."""
+
+    PENDING = "PENDING", "P"
+    DONE = "DONE", "D"
+    FAILED = "FAILED", "F"
+
+
+class InputStatus(Status):
+    """Whether a named input of a task is where it is expected."""
+
+    UNCHECKED = "UNCHECKED", "U"
+    AVAILABLE = "AVAILABLE", "A"
+    MISSING = "MISSING", "M"
+
+
+class CallbackStatus(Status):
+    """What became of the news about a workflow that was to be posted to its callback URL."""
+
+    PENDING = "PENDING", "P"
+    DELIVERED = "DELIVERED", "D"
+    FAILED = "FAILED", "F"
+
+
+class CommandStatus(StrEnum):
+    """What became of a command to a running instance; derived from its times, never stored."""
+
+    QUEUED = "QUEUED"
+    DELIVERED = "DELIVERED"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    OBSOLETE = "OBSOLETE"
+
+
+class Scope(StrEnum):
+    """What a token allows; an operator may do everything, everybody may look."""
+
+    VIEWER = "viewer"
+    WORKER = "worker"
+    DISTRIBUTOR = "distributor"
+    OPERATOR = "operator"
+
+
 class Outcome(StrEnum):
     """What became of a report or an act; always one of these words."""
 

@@ -10,16 +10,9 @@ from sqlalchemy import ColumnElement, Select, Table, and_, exists, func, or_, se
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, TaskInstanceStatus, TaskStatus, WorkflowStatus
-from jobmon_server.db.models import (
-    edge,
-    error_log,
-    journal,
-    task,
-    task_instance,
-    workflow,
-    workflow_run,
-)
-from jobmon_server.db.models_cluster import metadata
+from jobmon_server.db.models import edge, task, task_instance, workflow, workflow_run
+from jobmon_server.db.models_control import metadata
+from jobmon_server.db.models_records import error_log, journal
 from jobmon_server.fsm.consistent import CLOSED_AS, live_pairs
 from jobmon_server.fsm.task import LIVE
 from jobmon_server.fsm.task_instance import FAILED, TASK_INSTANCE

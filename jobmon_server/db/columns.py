@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db.models_cluster import metadata
+from jobmon_server.db.models_control import metadata
 
 
 def missing(connection: Connection) -> list[str]:

@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from jobmon_server.db import clock
-from jobmon_server.db.models import lease
+from jobmon_server.db.models_records import lease
 from jobmon_server.db.transaction import LostRace
 
 

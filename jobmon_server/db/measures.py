@@ -13,7 +13,8 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskInstanceStatus, WorkflowStatus
 from jobmon_server.db.clock import read_clock
-from jobmon_server.db.models import lease, task_instance, workflow
+from jobmon_server.db.models import task_instance, workflow
+from jobmon_server.db.models_records import lease
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 
 

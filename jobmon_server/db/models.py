@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     CheckConstraint,
     Column,
     Computed,
@@ -14,13 +13,29 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    MetaData,
     Table,
     UniqueConstraint,
-    false,
 )
 
-from jobmon_client.states import TaskInstanceStatus, TaskStatus, WorkflowRunStatus, WorkflowStatus
+from jobmon_client.states import (
+    WORKFLOW_OVER,
+    AccountingStatus,
+    TaskInstanceStatus,
+    TaskStatus,
+    WorkflowRunStatus,
+    WorkflowStatus,
+)
+from jobmon_server.db.parts import (
+    NAME_LENGTH,
+    REASON_LENGTH,
+    flag,
+    member,
+    metadata,
+    new_table,
+    parent,
+    plain_table,
+    row_id,
+)
 from jobmon_server.db.types import (
     Exact,
     ExactText,
@@ -28,6 +43,7 @@ from jobmon_server.db.types import (
     Id,
     Instant,
     Json,
+    StatusType,
     Word,
     one_of,
     status_check,
@@ -36,53 +52,35 @@ from jobmon_server.db.types import (
 from jobmon_server.fsm.task_instance import TASK_INSTANCE, TENDED
 from jobmon_server.fsm.workflow import WORKFLOW_RUN
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-NAME_LENGTH = 255
-
-
-def _table(name: str, *parts: Any) -> Table:
-    # AUTOINCREMENT: an id is never used again, on SQLite either.
-    return Table(
-        name, metadata, *parts, mysql_engine="InnoDB", mysql_charset="utf8mb4", sqlite_autoincrement=True
-    )
-
-
-def _id() -> Column[int]:
-    return Column("id", Id, primary_key=True, autoincrement=True)
-
-
-def _parent(name: str, target: str) -> Column[int]:
-    return Column(name, Id, ForeignKey(target, ondelete="CASCADE"), nullable=False)
-
-
-def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean(create_constraint=True, name=name), nullable=False, server_default=false())
-
 
 def _cluster_while(statuses: Any) -> Computed:
     return Computed(f"CASE WHEN {one_of('status', statuses)} THEN cluster END", persisted=True)
 
 
-workflow = _table(
+workflow = new_table(
     "workflow",
-    _id(),
+    row_id(),
     Column("name", Exact(NAME_LENGTH), nullable=False),
     Column("client_id", Exact(NAME_LENGTH)),
     Column("request_id", Exact(NAME_LENGTH)),
     status_column(WorkflowStatus),
-    _flag("held"),
+    flag("held"),
     Column("max_concurrently_running", Integer),
     Column("attributes", Json),
     Column("callback_url", FreeText),
-    Column("expiry_seconds", Integer),
+    # A path or a digest of the configuration that it was made from; nobody here reads it.
+    Column("configuration", Exact(NAME_LENGTH)),
+    # Who bound it, as his token says; null without authentication.
+    Column("owner", Exact(NAME_LENGTH)),
+    Column("owner_group", Exact(NAME_LENGTH)),
+    Column("tenant", Exact(NAME_LENGTH)),
+    Column("expiry_seconds", Integer, nullable=False, server_default="3600"),
+    # When it was over, and how long it is kept from then; null while it is not over.
+    Column("finished_at", Instant),
+    Column("expires_at", Instant),
+    # Flagged as expired; and: its rows are being deleted, which nobody may hold up any more.
+    Column("expired_at", Instant),
+    Column("deleted_at", Instant),
     # The run that was started last. No foreign key: the two tables would each need the other first.
     Column("last_run_id", Id),
     Column("created_at", Instant, nullable=False),
@@ -90,14 +88,22 @@ workflow = _table(
     UniqueConstraint("client_id", "request_id"),
     CheckConstraint("(client_id IS NULL) = (request_id IS NULL)", name="workflow_identity"),
     CheckConstraint("max_concurrently_running >= 0", name="workflow_limit"),
+    CheckConstraint(
+        f"(finished_at IS NOT NULL) = ({one_of('status', WORKFLOW_OVER)})", name="workflow_finished"
+    ),
+    CheckConstraint("(finished_at IS NULL) = (expires_at IS NULL)", name="workflow_expiry"),
     status_check("workflow", WorkflowStatus),
     Index(None, "status"),
+    Index(None, "name"),
+    Index(None, "owner", "finished_at"),
+    Index(None, "expires_at"),
+    Index(None, "deleted_at"),
 )
 
-workflow_run = _table(
+workflow_run = new_table(
     "workflow_run",
-    _id(),
-    _parent("workflow_id", "workflow.id"),
+    row_id(),
+    parent("workflow_id", "workflow.id"),
     status_column(WorkflowRunStatus),
     Column("report_by", Instant),
     Column("next_report_increment", Double, nullable=False),
@@ -113,10 +119,10 @@ workflow_run = _table(
     Index(None, "report_by"),
 )
 
-array = _table(
+array = new_table(
     "array",
-    _id(),
-    _parent("workflow_id", "workflow.id"),
+    row_id(),
+    parent("workflow_id", "workflow.id"),
     Column("name", Exact(NAME_LENGTH), nullable=False),
     Column("max_concurrently_running", Integer),
     Column("last_batch_num", Integer, nullable=False, server_default="0"),
@@ -124,25 +130,23 @@ array = _table(
     CheckConstraint("max_concurrently_running >= 0", name="array_limit"),
 )
 
-array_batch = Table(
+array_batch = plain_table(
     "array_batch",
-    metadata,
-    Column("array_id", Id, ForeignKey("array.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    member("array_id", "array.id"),
     Column("batch_num", Integer, primary_key=True, autoincrement=False),
-    _parent("workflow_run_id", "workflow_run.id"),
+    parent("workflow_run_id", "workflow_run.id"),
     Column("cluster", Exact(NAME_LENGTH), nullable=False),
     Column("queue", Exact(NAME_LENGTH), nullable=False),
     Column("requested_resources", Json),
-    mysql_engine="InnoDB",
-    mysql_charset="utf8mb4",
 )
 
-task = _table(
+task = new_table(
     "task",
-    _id(),
-    _parent("workflow_id", "workflow.id"),
-    _parent("array_id", "array.id"),
+    row_id(),
+    parent("workflow_id", "workflow.id"),
+    parent("array_id", "array.id"),
     Column("name", Exact(NAME_LENGTH), nullable=False),
+    Column("type", Exact(NAME_LENGTH), nullable=False, server_default="command"),
     Column("command", ExactText, nullable=False),
     status_column(TaskStatus),
     Column("num_attempts", Integer, nullable=False, server_default="0"),
@@ -150,7 +154,7 @@ task = _table(
     Column("num_refunds", Integer, nullable=False, server_default="0"),
     Column("last_attempt", Integer, nullable=False, server_default="0"),
     Column("upstreams_left", Integer, nullable=False, server_default="0"),
-    _flag("released"),
+    flag("released"),
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("cluster", Exact(NAME_LENGTH), nullable=False),
     Column("queue", Exact(NAME_LENGTH), nullable=False),
@@ -190,11 +194,11 @@ edge = Table(
 )
 
 _WITHOUT_DEADLINE = TASK_INSTANCE.terminal | {TASK_INSTANCE.initial}
-task_instance = _table(
+task_instance = new_table(
     "task_instance",
-    _id(),
-    _parent("task_id", "task.id"),
-    _parent("workflow_run_id", "workflow_run.id"),
+    row_id(),
+    parent("task_id", "task.id"),
+    parent("workflow_run_id", "workflow_run.id"),
     Column("array_id", Id, nullable=False),
     Column("batch_num", Integer, nullable=False),
     Column("array_step_id", Integer, nullable=False),
@@ -203,8 +207,8 @@ task_instance = _table(
     Column("status_by", Word(16), nullable=False),
     Column("report_by", Instant),
     Column("next_report_increment", Double),
-    _flag("orphan"),
-    _flag("requeue"),
+    flag("orphan"),
+    flag("requeue"),
     Column("cluster", Exact(NAME_LENGTH), nullable=False),
     # The cluster while somebody of it must act, else null: two small indexes that most moves do not touch.
     Column("waiting_cluster", Exact(NAME_LENGTH), _cluster_while({TASK_INSTANCE.initial})),
@@ -222,6 +226,18 @@ task_instance = _table(
     Column("usage", Json),
     Column("metrics", Json),
     Column("result", Json),
+    # Why it has its status, in a word; how far its command says it is; whether its usage was accounted for.
+    Column("reason_code", Exact(REASON_LENGTH)),
+    Column("progress", Exact(NAME_LENGTH)),
+    Column(
+        "accounting",
+        StatusType(AccountingStatus),
+        nullable=False,
+        server_default=AccountingStatus.PENDING.code,
+    ),
+    # Counted here so that a heartbeat, which locks this row, need not ask two more tables.
+    Column("pending_commands", Integer, nullable=False, server_default="0"),
+    Column("metric_samples", Integer, nullable=False, server_default="0"),
     Column("queued_at", Instant, nullable=False),
     Column("instantiated_at", Instant),
     Column("launched_at", Instant),
@@ -236,11 +252,13 @@ task_instance = _table(
         ["array_id", "batch_num"], ["array_batch.array_id", "array_batch.batch_num"], ondelete="CASCADE"
     ),
     status_check("task_instance", TaskInstanceStatus),
+    status_check("task_instance", AccountingStatus, "accounting"),
     CheckConstraint(
         f"(report_by IS NULL) = ({one_of('status', _WITHOUT_DEADLINE)})", name="task_instance_deadline"
     ),
     Index(None, "workflow_run_id"),
     Index(None, "report_by"),
+    Index(None, "distributor_id"),
 )
 Index(
     "ix_task_instance_claim",
@@ -249,40 +267,3 @@ Index(
     task_instance.c.id,
 )
 Index("ix_task_instance_tended", task_instance.c.tended_cluster, task_instance.c.id)
-
-journal = _table(
-    "journal",
-    _id(),
-    _parent("task_instance_id", "task_instance.id"),
-    status_column(TaskInstanceStatus, "was", nullable=True),
-    status_column(TaskInstanceStatus, "wanted"),
-    Column("outcome", Word(16), nullable=False),
-    status_column(TaskStatus, "task_from", nullable=True),
-    status_column(TaskStatus, "task_to", nullable=True),
-    Column("reporter", Word(16), nullable=False),
-    Column("reporter_id", Exact(NAME_LENGTH)),
-    Column("reason", FreeText),
-    Column("time", Instant, nullable=False),
-    status_check("journal", TaskInstanceStatus, "wanted"),
-    Index(None, "task_instance_id"),
-)
-
-error_log = _table(
-    "task_instance_error_log",
-    _id(),
-    _parent("task_instance_id", "task_instance.id"),
-    Column("error_time", Instant, nullable=False),
-    Column("source", Word(16), nullable=False),
-    Column("description", FreeText, nullable=False),
-    Index(None, "task_instance_id"),
-)
-
-lease = Table(
-    "lease",
-    metadata,
-    Column("name", Word(64), primary_key=True),
-    Column("holder", Exact(NAME_LENGTH)),
-    Column("term", Id, nullable=False, server_default="0"),
-    Column("expires_at", Instant),
-    mysql_engine="InnoDB",
-)

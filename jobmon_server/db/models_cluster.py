@@ -1,16 +1,11 @@
-"""Tables about clusters: what queues have at most, and what was handed to a cluster in one piece. No behaviour.
-
-The last of the modules of tables: who wants all of them takes `metadata` from here.
-"""
+"""Tables about clusters: what queues have at most, and what was handed to a cluster in one piece. No behaviour."""
 
 from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, Table, UniqueConstraint
 
-from jobmon_server.db.models import NAME_LENGTH, metadata
+from jobmon_server.db.parts import NAME_LENGTH, metadata
 from jobmon_server.db.types import Exact, Id, Instant, Json
-
-__all__ = ["cluster_queue", "metadata", "submission", "submission_step"]
 
 cluster_queue = Table(
     "cluster_queue",

@@ -12,7 +12,8 @@ from sqlalchemy import Table, bindparam, case, insert, update
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Reporter
-from jobmon_server.db.models import error_log, journal, task, task_instance
+from jobmon_server.db.models import task, task_instance
+from jobmon_server.db.models_records import error_log, journal
 from jobmon_server.db.noted import note
 from jobmon_server.db.pairs import Locked
 from jobmon_server.db.transaction import LostRace

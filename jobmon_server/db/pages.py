@@ -9,7 +9,8 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskInstanceStatus, TaskStatus
 from jobmon_server.db.dag import is_leaf
-from jobmon_server.db.models import error_log, task, task_instance, workflow
+from jobmon_server.db.models import task, task_instance, workflow
+from jobmon_server.db.models_records import error_log
 from jobmon_server.db.reads import Row, count_tasks, every, is_current
 
 

@@ -10,7 +10,8 @@ from sqlalchemy import Row, insert, literal, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Reporter, TaskStatus
-from jobmon_server.db.models import array, array_batch, journal, task, task_instance
+from jobmon_server.db.models import array, array_batch, task, task_instance
+from jobmon_server.db.models_records import journal
 from jobmon_server.db.noted import note
 from jobmon_server.db.transaction import LostRace
 from jobmon_server.db.types import StatusType

@@ -9,17 +9,8 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Reporter, TaskInstanceStatus
-from jobmon_server.db.models import (
-    array,
-    array_batch,
-    edge,
-    error_log,
-    journal,
-    task,
-    task_instance,
-    workflow,
-    workflow_run,
-)
+from jobmon_server.db.models import array, array_batch, edge, task, task_instance, workflow, workflow_run
+from jobmon_server.db.models_records import error_log, journal
 from jobmon_server.db.pairs import by_index
 from jobmon_server.errors import Unknown
 from jobmon_server.fsm.task_instance import FAILED

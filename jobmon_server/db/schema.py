@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from jobmon_server.db.columns import missing
-from jobmon_server.db.models_cluster import metadata
+from jobmon_server.db.models_control import metadata
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Busy, ConfigurationError, WrongSchema
 

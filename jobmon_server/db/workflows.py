@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, bindparam, exists, insert, or_, select, update
 from sqlalchemy.engine import Connection
 
-from jobmon_client.states import TaskStatus, WorkflowRunStatus, WorkflowStatus
+from jobmon_client.states import WORKFLOW_OVER, TaskStatus, WorkflowRunStatus, WorkflowStatus
 from jobmon_server.db import clock
 from jobmon_server.db.models import array, task, workflow, workflow_run
 from jobmon_server.db.pairs import by_index
@@ -51,6 +51,8 @@ class LockedWorkflow:
     status: WorkflowStatus
     held: bool
     max_concurrently_running: int | None
+    expiry_seconds: int
+    callback_url: str | None
     run: LockedRun | None
     now: datetime
 
@@ -75,10 +77,13 @@ _LOCK_WORKFLOW = (
         workflow.c.status,
         workflow.c.held,
         workflow.c.max_concurrently_running,
+        workflow.c.expiry_seconds,
+        workflow.c.callback_url,
         workflow.c.last_run_id,
         clock.now().label("now"),
     )
-    .where(workflow.c.id == bindparam("workflow_id"))
+    # One whose rows are being deleted is gone for everybody.
+    .where(workflow.c.id == bindparam("workflow_id"), workflow.c.deleted_at.is_(None))
     .with_for_update()
 )
 
@@ -109,7 +114,16 @@ def lock_workflow_of(
         return None
     if row.last_run_id != (None if run is None else run.workflow_run_id):
         raise LostRace
-    return LockedWorkflow(row.id, row.status, row.held, row.max_concurrently_running, run, row.now)
+    return LockedWorkflow(
+        row.id,
+        row.status,
+        row.held,
+        row.max_concurrently_running,
+        row.expiry_seconds,
+        row.callback_url,
+        run,
+        row.now,
+    )
 
 
 def _run(row: Row[Any]) -> LockedRun:
@@ -179,10 +193,16 @@ def _each_has(statuses: Iterable[TaskStatus], **columns: int) -> ColumnElement[b
 
 
 def write_status(connection: Connection, locked: LockedWorkflow, status: WorkflowStatus) -> None:
-    """Set a locked workflow's status."""
-    _guarded(
-        connection, workflow, locked.workflow_id, locked.status, {"status": status, "updated_at": locked.now}
-    )
+    """Set a locked workflow's status; what is over is kept for its time from now on, what goes on again is kept."""
+    values: dict[str, Any] = {"status": status, "updated_at": locked.now}
+    if status in WORKFLOW_OVER:
+        values |= {
+            "finished_at": locked.now,
+            "expires_at": clock.seconds_after(locked.now, locked.expiry_seconds),
+        }
+    else:
+        values |= dict.fromkeys(("finished_at", "expires_at", "expired_at"))
+    _guarded(connection, workflow, locked.workflow_id, locked.status, values)
 
 
 def write_run(connection: Connection, locked: LockedRun, status: WorkflowRunStatus, **values: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from alembic import context
 
-from jobmon_server.db.models_cluster import metadata
+from jobmon_server.db.models_control import metadata
 from jobmon_server.db.types import Exact, ExactText, FreeText, Id, Instant, Json, StatusType, Word
 
 

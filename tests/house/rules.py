@@ -16,6 +16,7 @@ MODULE_LINES = 300
 FUNCTION_LINES = 40
 ROUTE_STATEMENTS = 8
 
+FROZEN = "jobmon_server/migrations/versions/"
 BEGINNERS = frozenset({"commit", "rollback", "begin", "begin_nested"})
 MAY_BEGIN = ("jobmon_server/db/transaction.py", "jobmon_server/migrations/")
 
@@ -91,14 +92,14 @@ def offenders(rule: Rule, found: list[Module]) -> list[str]:
 
 
 def modules_are_short(module: Module) -> Iterator[Offence]:
-    """A module has at most 300 lines."""
-    if len(module.lines) > MODULE_LINES:
+    """A module has at most 300 lines; a migration, written once and frozen, as many as there are tables."""
+    if len(module.lines) > MODULE_LINES and not module.path.startswith(FROZEN):
         yield Offence(MODULE_LINES + 1, f"{len(module.lines)} lines, more than {MODULE_LINES}")
 
 
 def functions_are_short(module: Module) -> Iterator[Offence]:
     """A function has at most 40 lines; a migration, written once and frozen, may be a list of any length."""
-    if module.path.startswith("jobmon_server/migrations/versions/"):
+    if module.path.startswith(FROZEN):
         return
     for node in module.walk():
         if (

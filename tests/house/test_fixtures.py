@@ -6,7 +6,7 @@ import pytest
 import requests
 from sqlalchemy import create_engine, inspect, text
 
-from jobmon_server.db.models import metadata
+from jobmon_server.db.models_control import metadata
 from jobmon_server.db.transaction import Database
 from tests.support.databases import Source, make_schema
 from tests.support.mariadb import SMALL, throwaway

@@ -24,7 +24,7 @@ from jobmon_server.actions.report import report
 from jobmon_server.actions.reports import REPORTS
 from jobmon_server.app import create_app
 from jobmon_server.config import Settings
-from jobmon_server.db.models import journal
+from jobmon_server.db.models_records import journal
 from jobmon_server.db.transaction import Database, LostRace
 from tests.support.databases import MariadbSource
 from tests.support.path import ME, Path, task

@@ -13,7 +13,7 @@ from sqlalchemy import inspect, text, update
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db import schema
-from jobmon_server.db.models import metadata
+from jobmon_server.db.models_control import metadata
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import WrongSchema
 from jobmon_server.migrations import revisions, upgrade_to_head

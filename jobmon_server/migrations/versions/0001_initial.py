@@ -49,6 +49,24 @@ def upgrade() -> None:
     with op.batch_alter_table('submission', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_submission_cluster_distributor_id'), ['cluster', 'distributor_id'], unique=False)
 
+    op.create_table('token',
+    sa.Column('id', types.Id, autoincrement=True, nullable=False),
+    sa.Column('name', types.Exact(255), nullable=False),
+    sa.Column('digest', types.Word(64), nullable=False),
+    sa.Column('scopes', types.Json(), nullable=False),
+    sa.Column('owner', types.Exact(255), nullable=True),
+    sa.Column('owner_group', types.Exact(255), nullable=True),
+    sa.Column('tenant', types.Exact(255), nullable=True),
+    sa.Column('created_at', types.Instant, nullable=False),
+    sa.Column('expires_at', types.Instant, nullable=True),
+    sa.Column('revoked_at', types.Instant, nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_token')),
+    sa.UniqueConstraint('digest', name=op.f('uq_token_digest')),
+    sa.UniqueConstraint('name', name=op.f('uq_token_name')),
+    mysql_charset='utf8mb4',
+    mysql_engine='InnoDB',
+    sqlite_autoincrement=True
+    )
     op.create_table('workflow',
     sa.Column('id', types.Id, autoincrement=True, nullable=False),
     sa.Column('name', types.Exact(255), nullable=False),
@@ -59,12 +77,22 @@ def upgrade() -> None:
     sa.Column('max_concurrently_running', sa.Integer(), nullable=True),
     sa.Column('attributes', types.Json(), nullable=True),
     sa.Column('callback_url', types.FreeText(), nullable=True),
-    sa.Column('expiry_seconds', sa.Integer(), nullable=True),
+    sa.Column('configuration', types.Exact(255), nullable=True),
+    sa.Column('owner', types.Exact(255), nullable=True),
+    sa.Column('owner_group', types.Exact(255), nullable=True),
+    sa.Column('tenant', types.Exact(255), nullable=True),
+    sa.Column('expiry_seconds', sa.Integer(), server_default='3600', nullable=False),
+    sa.Column('finished_at', types.Instant, nullable=True),
+    sa.Column('expires_at', types.Instant, nullable=True),
+    sa.Column('expired_at', types.Instant, nullable=True),
+    sa.Column('deleted_at', types.Instant, nullable=True),
     sa.Column('last_run_id', types.Id, nullable=True),
     sa.Column('created_at', types.Instant, nullable=False),
     sa.Column('updated_at', types.Instant, nullable=False),
+    sa.CheckConstraint("(finished_at IS NOT NULL) = (status IN ('D', 'F', 'S'))", name=op.f('ck_workflow_finished')),
     sa.CheckConstraint("status IN ('D', 'F', 'G', 'H', 'P', 'R', 'S')", name=op.f('ck_workflow_status')),
     sa.CheckConstraint('(client_id IS NULL) = (request_id IS NULL)', name=op.f('ck_workflow_identity')),
+    sa.CheckConstraint('(finished_at IS NULL) = (expires_at IS NULL)', name=op.f('ck_workflow_expiry')),
     sa.CheckConstraint('max_concurrently_running >= 0', name=op.f('ck_workflow_limit')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_workflow')),
     sa.UniqueConstraint('client_id', 'request_id', name=op.f('uq_workflow_client_id_request_id')),
@@ -73,6 +101,10 @@ def upgrade() -> None:
     sqlite_autoincrement=True
     )
     with op.batch_alter_table('workflow', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_workflow_deleted_at'), ['deleted_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_workflow_expires_at'), ['expires_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_workflow_name'), ['name'], unique=False)
+        batch_op.create_index(batch_op.f('ix_workflow_owner_finished_at'), ['owner', 'finished_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_workflow_status'), ['status'], unique=False)
 
     op.create_table('array',
@@ -89,6 +121,41 @@ def upgrade() -> None:
     mysql_engine='InnoDB',
     sqlite_autoincrement=True
     )
+    op.create_table('callback',
+    sa.Column('id', types.Id, autoincrement=True, nullable=False),
+    sa.Column('workflow_id', types.Id, nullable=False),
+    sa.Column('workflow_status', types.Word(1), nullable=False),
+    sa.Column('status', types.Word(1), nullable=False),
+    sa.Column('url', types.FreeText(), nullable=False),
+    sa.Column('attempts', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('next_try_at', types.Instant, nullable=True),
+    sa.Column('last_error', types.FreeText(), nullable=True),
+    sa.Column('created_at', types.Instant, nullable=False),
+    sa.Column('delivered_at', types.Instant, nullable=True),
+    sa.CheckConstraint("(next_try_at IS NOT NULL) = (status IN ('P'))", name=op.f('ck_callback_due')),
+    sa.CheckConstraint("status IN ('D', 'F', 'P')", name=op.f('ck_callback_status')),
+    sa.ForeignKeyConstraint(['workflow_id'], ['workflow.id'], name=op.f('fk_callback_workflow_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_callback')),
+    mysql_charset='utf8mb4',
+    mysql_engine='InnoDB',
+    sqlite_autoincrement=True
+    )
+    with op.batch_alter_table('callback', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_callback_next_try_at'), ['next_try_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_callback_workflow_id'), ['workflow_id'], unique=False)
+
+    op.create_table('workflow_attribute',
+    sa.Column('workflow_id', types.Id, autoincrement=False, nullable=False),
+    sa.Column('name', types.Exact(255), nullable=False),
+    sa.Column('digest', types.Word(32), nullable=False),
+    sa.ForeignKeyConstraint(['workflow_id'], ['workflow.id'], name=op.f('fk_workflow_attribute_workflow_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('workflow_id', 'name', name=op.f('pk_workflow_attribute')),
+    mysql_charset='utf8mb4',
+    mysql_engine='InnoDB'
+    )
+    with op.batch_alter_table('workflow_attribute', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_workflow_attribute_name_digest_workflow_id'), ['name', 'digest', 'workflow_id'], unique=False)
+
     op.create_table('workflow_run',
     sa.Column('id', types.Id, autoincrement=True, nullable=False),
     sa.Column('workflow_id', types.Id, nullable=False),
@@ -129,6 +196,7 @@ def upgrade() -> None:
     sa.Column('workflow_id', types.Id, nullable=False),
     sa.Column('array_id', types.Id, nullable=False),
     sa.Column('name', types.Exact(255), nullable=False),
+    sa.Column('type', types.Exact(255), server_default='command', nullable=False),
     sa.Column('command', types.ExactText(), nullable=False),
     sa.Column('status', types.Word(1), nullable=False),
     sa.Column('num_attempts', sa.Integer(), server_default='0', nullable=False),
@@ -172,6 +240,29 @@ def upgrade() -> None:
     with op.batch_alter_table('edge', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_edge_downstream_id'), ['downstream_id'], unique=False)
 
+    op.create_table('task_attribute',
+    sa.Column('task_id', types.Id, autoincrement=False, nullable=False),
+    sa.Column('name', types.Exact(255), nullable=False),
+    sa.Column('digest', types.Word(32), nullable=False),
+    sa.ForeignKeyConstraint(['task_id'], ['task.id'], name=op.f('fk_task_attribute_task_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('task_id', 'name', name=op.f('pk_task_attribute')),
+    mysql_charset='utf8mb4',
+    mysql_engine='InnoDB'
+    )
+    with op.batch_alter_table('task_attribute', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_task_attribute_name_digest_task_id'), ['name', 'digest', 'task_id'], unique=False)
+
+    op.create_table('task_input',
+    sa.Column('task_id', types.Id, autoincrement=False, nullable=False),
+    sa.Column('name', types.Exact(255), nullable=False),
+    sa.Column('status', types.Word(1), nullable=False),
+    sa.Column('updated_at', types.Instant, nullable=False),
+    sa.CheckConstraint("status IN ('A', 'M', 'U')", name=op.f('ck_task_input_status')),
+    sa.ForeignKeyConstraint(['task_id'], ['task.id'], name=op.f('fk_task_input_task_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('task_id', 'name', name=op.f('pk_task_input')),
+    mysql_charset='utf8mb4',
+    mysql_engine='InnoDB'
+    )
     op.create_table('task_instance',
     sa.Column('id', types.Id, autoincrement=True, nullable=False),
     sa.Column('task_id', types.Id, nullable=False),
@@ -202,6 +293,11 @@ def upgrade() -> None:
     sa.Column('usage', types.Json(), nullable=True),
     sa.Column('metrics', types.Json(), nullable=True),
     sa.Column('result', types.Json(), nullable=True),
+    sa.Column('reason_code', types.Exact(128), nullable=True),
+    sa.Column('progress', types.Exact(255), nullable=True),
+    sa.Column('accounting', types.Word(1), server_default='P', nullable=False),
+    sa.Column('pending_commands', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('metric_samples', sa.Integer(), server_default='0', nullable=False),
     sa.Column('queued_at', types.Instant, nullable=False),
     sa.Column('instantiated_at', types.Instant, nullable=True),
     sa.Column('launched_at', types.Instant, nullable=True),
@@ -211,6 +307,7 @@ def upgrade() -> None:
     sa.Column('status_at', types.Instant, nullable=False),
     sa.Column('updated_at', types.Instant, nullable=False),
     sa.CheckConstraint("(report_by IS NULL) = (status IN ('D', 'E', 'F', 'Q', 'U', 'W', 'Z'))", name=op.f('ck_task_instance_deadline')),
+    sa.CheckConstraint("accounting IN ('D', 'F', 'P')", name=op.f('ck_task_instance_accounting')),
     sa.CheckConstraint("status IN ('D', 'E', 'F', 'I', 'K', 'O', 'Q', 'R', 'T', 'U', 'W', 'X', 'Z')", name=op.f('ck_task_instance_status')),
     sa.ForeignKeyConstraint(['array_id', 'batch_num'], ['array_batch.array_id', 'array_batch.batch_num'], name=op.f('fk_task_instance_array_id_batch_num'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['task_id'], ['task.id'], name=op.f('fk_task_instance_task_id'), ondelete='CASCADE'),
@@ -224,9 +321,30 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('task_instance', schema=None) as batch_op:
         batch_op.create_index('ix_task_instance_claim', ['waiting_cluster', sa.literal_column('priority DESC'), 'id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_task_instance_distributor_id'), ['distributor_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_task_instance_report_by'), ['report_by'], unique=False)
         batch_op.create_index('ix_task_instance_tended', ['tended_cluster', 'id'], unique=False)
         batch_op.create_index(batch_op.f('ix_task_instance_workflow_run_id'), ['workflow_run_id'], unique=False)
+
+    op.create_table('command',
+    sa.Column('id', types.Id, autoincrement=True, nullable=False),
+    sa.Column('task_instance_id', types.Id, nullable=False),
+    sa.Column('command', types.Word(64), nullable=False),
+    sa.Column('arguments', types.Json(), nullable=False),
+    sa.Column('created_by', types.Exact(255), nullable=True),
+    sa.Column('created_at', types.Instant, nullable=False),
+    sa.Column('delivered_at', types.Instant, nullable=True),
+    sa.Column('num_deliveries', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('acknowledged_at', types.Instant, nullable=True),
+    sa.Column('result', types.FreeText(), nullable=True),
+    sa.ForeignKeyConstraint(['task_instance_id'], ['task_instance.id'], name=op.f('fk_command_task_instance_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_command')),
+    mysql_charset='utf8mb4',
+    mysql_engine='InnoDB',
+    sqlite_autoincrement=True
+    )
+    with op.batch_alter_table('command', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_command_task_instance_id'), ['task_instance_id'], unique=False)
 
     op.create_table('journal',
     sa.Column('id', types.Id, autoincrement=True, nullable=False),
@@ -250,6 +368,17 @@ def upgrade() -> None:
     with op.batch_alter_table('journal', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_journal_task_instance_id'), ['task_instance_id'], unique=False)
 
+    op.create_table('metric_sample',
+    sa.Column('task_instance_id', types.Id, autoincrement=False, nullable=False),
+    sa.Column('slot', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('name', types.Word(64), nullable=False),
+    sa.Column('time', types.Instant, nullable=False),
+    sa.Column('value', sa.Double(), nullable=False),
+    sa.ForeignKeyConstraint(['task_instance_id'], ['task_instance.id'], name=op.f('fk_metric_sample_task_instance_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('task_instance_id', 'slot', 'name', name=op.f('pk_metric_sample')),
+    mysql_charset='utf8mb4',
+    mysql_engine='InnoDB'
+    )
     op.create_table('submission_step',
     sa.Column('submission_id', types.Id, autoincrement=False, nullable=False),
     sa.Column('step', sa.Integer(), autoincrement=False, nullable=False),
@@ -262,6 +391,16 @@ def upgrade() -> None:
     with op.batch_alter_table('submission_step', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_submission_step_task_instance_id'), ['task_instance_id'], unique=False)
 
+    op.create_table('task_instance_attribute',
+    sa.Column('task_instance_id', types.Id, autoincrement=False, nullable=False),
+    sa.Column('name', types.Exact(255), nullable=False),
+    sa.Column('value', types.Json(), nullable=False),
+    sa.Column('updated_at', types.Instant, nullable=False),
+    sa.ForeignKeyConstraint(['task_instance_id'], ['task_instance.id'], name=op.f('fk_task_instance_attribute_task_instance_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('task_instance_id', 'name', name=op.f('pk_task_instance_attribute')),
+    mysql_charset='utf8mb4',
+    mysql_engine='InnoDB'
+    )
     op.create_table('task_instance_error_log',
     sa.Column('id', types.Id, autoincrement=True, nullable=False),
     sa.Column('task_instance_id', types.Id, nullable=False),
