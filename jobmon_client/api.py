@@ -10,14 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jobmon_client.answers import BatchReply, Claim, Reply, RunReply, run_reply
-from jobmon_client.api_limits import Limits
+from jobmon_client.calls.acts import Acts
+from jobmon_client.calls.limits import Limits
+from jobmon_client.calls.reads import Reads
 from jobmon_client.errors import NotFound
 
 REFUSALS = (404, 409)
 
 
-class Api(Limits):
-    """What owners, distributors and workers say; what operators do, and what only reads, is in the base classes."""
+class Api(Reads, Acts, Limits):
+    """The one client class: what owners, distributors and workers say; what else can be asked is in its groups."""
 
     # -- the workflow's owner --------------------------------------------------------------------------------
 

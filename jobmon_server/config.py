@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -17,7 +18,9 @@ from typing import Any, Self
 
 from jobmon_server.errors import ConfigurationError
 
+LONGEST_EXPIRY = 10 * 365 * 86_400  # seconds
 LEVELS = ("debug", "info", "warning", "error")
+METRIC_NAMES = ("load", "rss_bytes", "vsize_bytes", "disk_free_bytes", "cpu_seconds", "wall_seconds")
 SQLITE = "sqlite:///"
 SCHEMES = ("sqlite", "mysql+pymysql", "mariadb+pymysql")
 
@@ -37,6 +40,25 @@ class Settings:
     while_used: str = ""
     max_content_length: int = 64 * 1024 * 1024
     log_level: str = "info"
+    log_sql: bool = False
+    #: Whether a token is asked for; off only on loopback.
+    auth: bool = False
+    #: How long a workflow that is over is kept before it is flagged: what is allowed, and what is taken if nothing is said.
+    expiry_minimum: int = 600
+    expiry_maximum: int = 86_400
+    expiry_default: int = 3_600
+    #: How long a flagged workflow stays before its rows are deleted; 0: until somebody deletes it.
+    purge_after: float = 30 * 86_400.0
+    #: Where a workflow is written to before its rows are deleted; nowhere if empty.
+    archive_dir: str = ""
+    #: How long rows of the journal between the first and the last of an ended instance are kept; 0: for ever.
+    journal_retention: float = 0.0
+    keeper_period: float = 60.0
+    callback_timeout: float = 10.0
+    callback_attempts: int = 8
+    callback_delay: float = 1.0
+    metric_names: tuple[str, ...] = METRIC_NAMES
+    metric_samples: int = 100
 
     @classmethod
     def load(cls, flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Self:
@@ -168,6 +190,21 @@ def _level(value: Any) -> str:
 
 _level.__doc__ = f"one of {', '.join(LEVELS)}"
 
+
+def _flag(value: Any) -> bool:
+    """true or false"""  # noqa: D403 - it is put into a sentence
+    words = {"true": True, "1": True, "false": False, "0": False}
+    return value if isinstance(value, bool) else words[str(value).lower()]
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """a list of names of letters, digits and _, with commas between them in a text"""  # noqa: D403
+    names = tuple(value.split(",")) if isinstance(value, str) else tuple(value)
+    if not all(isinstance(name, str) and re.fullmatch("[a-z][a-z0-9_]{0,63}", name) for name in names):
+        raise ValueError
+    return names
+
+
 CHECKS: dict[str, Callable[[Any], Any]] = {
     "database_url": _url,
     "data_dir": _text,
@@ -180,6 +217,20 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "while_used": _text,
     "max_content_length": _number(int, 1024, 2**31),
     "log_level": _level,
+    "log_sql": _flag,
+    "auth": _flag,
+    "expiry_minimum": _number(int, 0, LONGEST_EXPIRY),
+    "expiry_maximum": _number(int, 0, LONGEST_EXPIRY),
+    "expiry_default": _number(int, 0, LONGEST_EXPIRY),
+    "purge_after": _number(float, 0.0, LONGEST_EXPIRY),
+    "archive_dir": _text,
+    "journal_retention": _number(float, 0.0, LONGEST_EXPIRY),
+    "keeper_period": _number(float, 0.01, 86_400.0),
+    "callback_timeout": _number(float, 0.1, 600.0),
+    "callback_attempts": _number(int, 1, 100),
+    "callback_delay": _number(float, 0.01, 3600.0),
+    "metric_names": _names,
+    "metric_samples": _number(int, 1, 10_000),
 }
 
 
@@ -188,7 +239,7 @@ def _checked(name: str, value: Any) -> Any:
     check = CHECKS[name]
     try:
         return check(value)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, KeyError):
         # A database URL may hold a password.
         shown = "the value" if name == "database_url" else repr(value)
         raise ConfigurationError(f"{name}: {shown} is not {check.__doc__}.") from None

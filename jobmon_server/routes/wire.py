@@ -16,13 +16,14 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 from flask_smorest import Blueprint
 from marshmallow import fields
 
 from jobmon_client.states import Outcome
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Fenced, Invalid, JobmonServerError, Unknown
+from jobmon_server.principal import ANYBODY, Principal
 from jobmon_server.routes.fields import Schema, Text, Whole
 from jobmon_server.routes.parse import json_body, load
 from jobmon_server.routes.quick import loader
@@ -83,6 +84,12 @@ def database() -> Database:
     """Return this application's door to the database, for acts that take more than one transaction."""
     door: Database = current_app.extensions["jobmon"].database
     return door
+
+
+def principal() -> Principal:
+    """Return who makes this request."""
+    who: Principal = g.get("principal", ANYBODY)
+    return who
 
 
 def transact(action: Callable[..., Result], *args: Any, **facts: Any) -> Result:

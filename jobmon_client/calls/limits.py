@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from jobmon_client.api_acts import Acts
+from jobmon_client.calls.base import Calls
 
 
-class Limits(Acts):
+class Limits(Calls):
     """NotFound where nothing has the id or the name."""
 
     def limit_workflow(self, workflow_id: int, max_concurrently_running: int | None) -> dict[str, Any]:

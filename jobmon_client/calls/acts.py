@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jobmon_client.answers import RunReply, run_reply
-from jobmon_client.api_reads import Reads
+from jobmon_client.calls.base import Calls
 
 
-class Acts(Reads):
+class Acts(Calls):
     """A refusal (409) is an answer: its outcome is `invalid`. NotFound where nothing has the id."""
 
     def act(
@@ -45,7 +45,3 @@ class Acts(Reads):
         """Return `status, would_be`: what the workflow's status would be; None stands for a task that is not there."""
         named = {str(task_id): status for task_id, status in task_statuses.items()}
         return self._post(f"/workflow/{workflow_id}/preview", task_statuses=named)
-
-    def _post(self, path: str, *, accept: Sequence[int] = (), **facts: Any) -> dict[str, Any]:
-        payload = {name: value for name, value in facts.items() if value is not None}
-        return self._http.call("POST", path, payload, accept=accept)

@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
-from jobmon_client.http import Http
+from jobmon_client.calls.base import Calls
 
 
-class Reads:
+class Reads(Calls):
     """Queries; each returns what the server said as plain objects."""
-
-    def __init__(self, http: Http) -> None:
-        """Speak through this door."""
-        self._http = http
-
-    @property
-    def server_url(self) -> str:
-        """The address spoken to, without the prefix of the routes."""
-        return self._http.base_url
-
-    def __enter__(self) -> Self:
-        """Use it in a `with`."""
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        """Close."""
-        self.close()
-
-    def close(self) -> None:
-        """Close the calling thread's connections."""
-        self._http.close()
 
     def workflow(self, workflow_id: int) -> dict[str, Any]:
         """Return `workflow_id, name, status, tasks: {STATUS: n}`."""
@@ -107,8 +86,3 @@ class Reads:
     def health(self) -> dict[str, Any]:
         """Return the liveness reply."""
         return self._get("/health")
-
-    def _get(self, path: str, **query: Any) -> dict[str, Any]:
-        return self._http.call(
-            "GET", path, query={name: value for name, value in query.items() if value is not None}
-        )

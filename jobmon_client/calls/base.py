@@ -1,0 +1,41 @@
+"""What every group of calls stands on: one door, payload in, plain object out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from jobmon_client.http import Http
+
+
+class Calls:
+    """A group of calls; a field that is None is left out, so that the server's default holds."""
+
+    def __init__(self, http: Http) -> None:
+        """Speak through this door."""
+        self._http = http
+
+    @property
+    def server_url(self) -> str:
+        """The address spoken to, without the prefix of the routes."""
+        return self._http.base_url
+
+    def __enter__(self) -> Self:
+        """Use it in a `with`."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the calling thread's connections."""
+        self._http.close()
+
+    def _get(self, path: str, *, accept: Sequence[int] = (), **query: Any) -> dict[str, Any]:
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._http.call("GET", path, query=given, accept=accept)
+
+    def _post(self, path: str, *, accept: Sequence[int] = (), **facts: Any) -> dict[str, Any]:
+        payload = {name: value for name, value in facts.items() if value is not None}
+        return self._http.call("POST", path, payload, accept=accept)
