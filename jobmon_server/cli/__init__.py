@@ -1,0 +1,18 @@
+"""`jobmon-server`: serve, db …, reap, fsm. Exit 2: wrong use or setting; 4: served already."""
+
+from __future__ import annotations
+
+import click
+
+from jobmon_server.cli import db, fsm, serving
+from jobmon_server.cli.base import Commands
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """The Jobmon server. Settings come from flags, then JOBMON_* variables, then server.toml."""
+
+
+for module in (serving, db, fsm):
+    for command in module.COMMANDS:
+        main.add_command(command)

@@ -1,0 +1,47 @@
+"""What the commands share: the door that errors leave by, the database that the settings name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from jobmon_server.config import Settings
+from jobmon_server.errors import JobmonServerError
+
+if TYPE_CHECKING:
+    from jobmon_server.db.transaction import Database
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Commands(click.Group):
+    """A group whose commands end with our errors' exit codes, and a sentence instead of a traceback."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(context)
+        except JobmonServerError as error:
+            click.echo(f"jobmon-server: {error.message}", err=True)
+            context.exit(error.exit_code)
+
+
+def database_option(function: Function) -> Function:
+    """Add --database-url."""
+    return click.option(
+        "--database-url", metavar="URL", help="Default: a SQLite file in the data directory."
+    )(function)
+
+
+@contextmanager
+def opened(flags: dict[str, Any]) -> Iterator[tuple[Database, Settings]]:
+    """Open the database that the settings name, for one command."""
+    from jobmon_server.db.schema import usable
+
+    settings = Settings.load(flags)
+    settings.make_directory()
+    with usable(settings.database_url) as database:
+        yield database, settings

@@ -1,0 +1,62 @@
+"""Commands that go on until they are told to end: serve, reap."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+import click
+
+from jobmon_server.cli.base import database_option, opened
+from jobmon_server.config import LEVELS, Settings
+
+
+@click.command()
+@database_option
+@click.option("--host", help="Default: 127.0.0.1; nothing but loopback is taken.")
+@click.option("--port", type=int, help="Default: 5070; 0 takes a free one.")
+@click.option("--workers", type=int, help="Processes. Default: 1 for SQLite, else one per CPU.")
+@click.option("--threads", type=int, help="Threads of a process. Default: 8.")
+@click.option("--reaper-period", type=float, metavar="SECONDS", help="Default: 1.")
+@click.option("--while-used", metavar="FILE", help="End when nobody holds a shared lock on FILE any more.")
+@click.option("--log-level", type=click.Choice(LEVELS), help="Default: info.")
+def serve(**flags: Any) -> None:
+    """Serve the API; makes the schema if the database is empty."""
+    settings = Settings.load(flags)
+    from jobmon_server.serve import serve as run
+
+    run(settings)
+
+
+@click.command()
+@database_option
+@click.option("--reaper-period", type=float, metavar="SECONDS", help="Default: 1.")
+@click.option("--once", is_flag=True, help="Reap what is overdue now, and end.")
+def reap(once: bool, **flags: Any) -> None:
+    """Act on deadlines that have passed, as a server does."""
+    from jobmon_server import log
+    from jobmon_server.db.schema import check_current
+    from jobmon_server.reaper import Reaper
+
+    with opened(flags) as (database, settings):
+        log.configure(settings.log_level)
+        database.read(check_current)
+        stop = threading.Event()
+        reaper = Reaper(database, settings, stop)
+        if once:
+            reaper.reap_once()
+            return
+        set_at_a_signal(stop)
+        reaper.start()
+        stop.wait()
+        reaper.stop()
+
+
+def set_at_a_signal(stop: threading.Event) -> None:
+    """Set the event at the first SIGTERM or SIGINT."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+
+COMMANDS = (serve, reap)
