@@ -3,7 +3,7 @@
     with Server() as server:
         workflow.run(server_url=server.url)
 
-Loopback only, one process, the reaper in a thread. What must outlive the process belongs to `jobmon-server serve`.
+Loopback only, one process, the duties in threads. What must outlive the process belongs to `jobmon-server serve`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from jobmon_server.app import create_app
 from jobmon_server.config import Settings
 from jobmon_server.db import schema
 from jobmon_server.db.transaction import Database
-from jobmon_server.reaper import Reaper
+from jobmon_server.duties import Duties
 
 THREADS = 16
 HOST = "127.0.0.1"
@@ -60,9 +60,9 @@ class Server:
             )
             held.callback(listening.server_close)
             self._serve(held, listening)
-            reaper = Reaper(database, settings, threading.Event())
-            reaper.start()
-            held.callback(reaper.stop)
+            duties = Duties(database, settings, threading.Event())
+            duties.start()
+            held.callback(duties.stop)
             self.url = f"http://{HOST}:{listening.server_port}"
             self._held = held.pop_all()
         return self

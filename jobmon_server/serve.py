@@ -21,14 +21,14 @@ from jobmon_server.app import create_app
 from jobmon_server.config import Settings
 from jobmon_server.db import schema
 from jobmon_server.db.transaction import Database
+from jobmon_server.duties import KINDS, Duties
 from jobmon_server.errors import ConfigurationError
-from jobmon_server.reaper import Reaper
 from jobmon_server.serve_file import ServerFile
 from jobmon_server.serve_watch import WhileUsed
 from jobmon_server.tally import SLOTS, Board, Tally
 
-#: Connections beside one for each thread: the reaper's and the watcher's.
-OWN_CONNECTIONS = 2
+#: Connections beside one for each thread: the duties' and the watcher's.
+OWN_CONNECTIONS = len(KINDS) + 1
 #: How long a server that is ending may take before it is in the way of the next one.
 PATIENCE_SECONDS = 30.0
 
@@ -66,7 +66,7 @@ def _prepare(settings: Settings) -> None:
 
 
 class Server(Application):  # type: ignore[misc]
-    """The gunicorn application: one arbiter, and in each worker an engine, an application and a reaper."""
+    """The gunicorn application: one arbiter, and in each worker an engine, an application and its duties."""
 
     def __init__(self, settings: Settings, server_file: ServerFile | None, listener: socket.socket) -> None:
         """Take over the bound socket and the locked file."""
@@ -103,12 +103,12 @@ class Server(Application):  # type: ignore[misc]
         database = Database.connect(
             self.settings.database_url, self.settings.threads + OWN_CONNECTIONS, tally
         )
-        reaper = Reaper(database, self.settings, threading.Event())
-        reaper.start()
+        duties = Duties(database, self.settings, threading.Event())
+        duties.start()
         watch = self._watch(database)
 
         def end(_arbiter: Any, _worker: Any) -> None:
-            for thread in (reaper, watch):
+            for thread in (duties, watch):
                 if thread is not None:
                     thread.stop()
             database.dispose()

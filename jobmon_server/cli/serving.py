@@ -45,7 +45,7 @@ def reap(once: bool, **flags: Any) -> None:
         stop = threading.Event()
         reaper = Reaper(database, settings, stop)
         if once:
-            reaper.reap_once()
+            reaper.step()
             return
         set_at_a_signal(stop)
         reaper.start()

@@ -27,7 +27,7 @@ MAY_CATCH_ALL = (
     "jobmon_client/loop.py",
     "jobmon_client/worker/agent.py",
     "jobmon_client/worker/reporter.py",
-    "jobmon_server/reaper.py",
+    "jobmon_server/duty.py",
 )
 ROUTERS = frozenset({"get", "post", "put", "patch", "delete", "route"})
 LOG_LEVELS = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
