@@ -48,6 +48,7 @@ def start_run(
     next_report_increment: float,
     resume: str | None = None,
     request_id: str | None = None,
+    actor: str | None = None,
 ) -> StartedRun:
     """Start a run, after as many bounded transactions as a resume needs.
 
@@ -56,7 +57,9 @@ def start_run(
     `resume` where there was a run.
     """
     while True:
-        started = database.transact(start_or_prepare, workflow_id, next_report_increment, resume, request_id)
+        started = database.transact(
+            start_or_prepare, workflow_id, next_report_increment, resume, request_id, actor
+        )
         if started is not None:
             return started
 
@@ -67,6 +70,7 @@ def start_or_prepare(
     next_report_increment: float,
     resume: str | None,
     request_id: str | None,
+    actor: str | None = None,
 ) -> StartedRun | None:
     """Start a run, or do one batch of what must come before it and return None."""
     locked = workflows.lock_workflow(connection, workflow_id)
@@ -77,7 +81,7 @@ def start_or_prepare(
     _refuse_to_start(locked, resume)
     locked = _take_over(connection, locked)
     if locked.run is not None:
-        if resume == COLD and _start_afresh(connection, locked, "cold resume") == BATCH:
+        if resume == COLD and _start_afresh(connection, locked, "cold resume", actor) == BATCH:
             return None
         if subjects.reset_failed(connection, workflow_id, BATCH) == BATCH:
             return None
@@ -111,12 +115,12 @@ def _take_over(connection: Connection, locked: LockedWorkflow) -> LockedWorkflow
     return replace(locked, run=replace(run, status=WorkflowRunStatus.TERMINATED, report_by=None))
 
 
-def _start_afresh(connection: Connection, locked: LockedWorkflow, reason: str) -> int:
+def _start_afresh(connection: Connection, locked: LockedWorkflow, reason: str, actor: str | None) -> int:
     """Withdraw or kill up to a batch of live instances so that their tasks start afresh; return how many tasks."""
     condition = task.c.status.in_(LIVE) & ~subjects.is_started_afresh_already()
     ids = subjects.find(connection, locked.workflow_id, condition, BATCH)
     acts = [(was, plan_start_afresh(was.subject)) for was in subjects.lock_subjects(connection, ids)]
-    subjects.write_acts(connection, [one for one in acts if one[1].outcome is Outcome.APPLIED], reason)
+    subjects.write_acts(connection, [one for one in acts if one[1].outcome is Outcome.APPLIED], reason, actor)
     return len(ids)
 
 
@@ -152,17 +156,22 @@ def log_heartbeat(connection: Connection, workflow_run_id: int, next_report_incr
     )
 
 
-def terminate(database: Database, workflow_run_id: int, reason: str | None = None) -> RunVerdict:
+def terminate(
+    database: Database, workflow_run_id: int, reason: str | None = None, actor: str | None = None
+) -> RunVerdict:
     """End a run: what is live is told to stop, what waits is withdrawn; the workflow can be resumed."""
     applied = 0
     while True:
-        verdict = database.transact(terminate_some, workflow_run_id, reason or "its run was terminated")
+        why = reason or "its run was terminated"
+        verdict = database.transact(terminate_some, workflow_run_id, why, actor)
         applied += verdict.applied
         if verdict.is_all:
             return replace(verdict, applied=applied)
 
 
-def terminate_some(connection: Connection, workflow_run_id: int, reason: str) -> RunVerdict:
+def terminate_some(
+    connection: Connection, workflow_run_id: int, reason: str, actor: str | None = None
+) -> RunVerdict:
     """Do one batch of a termination; the last one ends the run."""
     run = workflows.lock_run(connection, workflow_run_id)
     if run is None:
@@ -175,7 +184,7 @@ def terminate_some(connection: Connection, workflow_run_id: int, reason: str) ->
     locked = workflows.lock_workflow_of(connection, run.workflow_id, run)
     if locked is None:
         raise Unknown("workflow", run.workflow_id)
-    applied = _start_afresh(connection, locked, reason)
+    applied = _start_afresh(connection, locked, reason, actor)
     if applied == BATCH:
         return RunVerdict(Outcome.APPLIED, run.status, applied, is_all=False)
     end_run(connection, locked, WorkflowRunStatus.STOPPED, reason)

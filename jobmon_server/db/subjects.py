@@ -136,8 +136,16 @@ def _subject(its_task: Row[Any], instance: Row[Any] | None, now: Any) -> LockedS
     )
 
 
-def write_acts(connection: Connection, acts: Sequence[tuple[LockedSubject, Act]], reason: str) -> None:
-    """Write applied acts, set-based: instances, tasks, journal rows, and error-log entries where they closed one."""
+def write_acts(
+    connection: Connection,
+    acts: Sequence[tuple[LockedSubject, Act]],
+    reason: str,
+    actor: str | None = None,
+) -> None:
+    """Write applied acts, set-based: instances, tasks, journal rows, and error-log entries where they closed one.
+
+    `actor` is who did it, where the server knows.
+    """
     update_many(
         connection,
         task_instance,
@@ -147,7 +155,7 @@ def write_acts(connection: Connection, acts: Sequence[tuple[LockedSubject, Act]]
         connection, task, [(was.task_id, was.subject.task, _task_values(was, act)) for was, act in acts]
     )
     moved = [(was, act) for was, act in acts if act.task_instance is not None]
-    _insert(connection, journal, [_journal_row(was, act, reason) for was, act in moved])
+    _insert(connection, journal, [_journal_row(was, act, reason, actor) for was, act in moved])
     failed = [was for was, act in moved if act.task_instance in FAILED]
     _insert(connection, error_log, [_error_row(was, reason) for was in failed])
     note(connection, *(_noted(was, act) for was, act in moved))
@@ -186,7 +194,7 @@ def _instance_values(was: LockedSubject, act: Act) -> dict[str, Any]:
     return {**values, "updated_at": was.now} if values else values
 
 
-def _journal_row(was: LockedSubject, act: Act, reason: str) -> dict[str, Any]:
+def _journal_row(was: LockedSubject, act: Act, reason: str, actor: str | None) -> dict[str, Any]:
     return {
         "task_instance_id": was.task_instance_id,
         "was": was.subject.task_instance,
@@ -195,6 +203,7 @@ def _journal_row(was: LockedSubject, act: Act, reason: str) -> dict[str, Any]:
         "task_from": was.subject.task,
         "task_to": act.task,
         "reporter": _OPERATOR,
+        "reporter_id": actor,
         "reason": reason,
         "time": was.now,
     }

@@ -17,7 +17,7 @@ from jobmon_server.fsm.acts import ACTS
 from jobmon_server.routes.fields import LARGEST_ID, Count, Flag, Id, ListOf, Plain, Schema, Word
 from jobmon_server.routes.replies import RunReply
 from jobmon_server.routes.schemas import LARGEST_BATCH, Why
-from jobmon_server.routes.wire import blueprint, database, post, read, reply, transact
+from jobmon_server.routes.wire import actor, blueprint, database, post, read, reply, transact
 
 operator = blueprint("operator", "Operators: acts on tasks and workflows.")
 MOST_SUPPOSED = 1_000
@@ -120,16 +120,16 @@ def _route(verb: str) -> None:
     """Route one VERB on a task, on many, and on a workflow."""
 
     def on_task(task_id: int, **facts: Any) -> Response:
-        return acted(acts.act_on_task(database(), task_id, verb, **facts), verb)
+        return acted(acts.act_on_task(database(), task_id, verb, actor=actor(), **facts), verb)
 
     def on_tasks(task_ids: list[int], **facts: Any) -> Response:
-        verdicts = acts.act_on_tasks(database(), task_ids, verb, **facts)
+        verdicts = acts.act_on_tasks(database(), task_ids, verb, actor=actor(), **facts)
         changed = [one.task_id for one in verdicts if one.outcome is Outcome.APPLIED]
         others = [one for one in verdicts if one.outcome is not Outcome.APPLIED]
         return reply({"applied": len(changed), "task_ids": changed, "outcomes": others})
 
     def on_workflow(workflow_id: int, **facts: Any) -> Response:
-        return acted(acts.act_on_workflow(database(), workflow_id, verb, **facts), verb)
+        return acted(acts.act_on_workflow(database(), workflow_id, verb, actor=actor(), **facts), verb)
 
     for view, of in ((on_task, "task"), (on_tasks, "tasks"), (on_workflow, "workflow")):
         view.__name__, view.__doc__ = f"{verb}_{of}", ACTS[verb].plan.__doc__
@@ -147,20 +147,20 @@ for _verb in ACTS:
 def rerun_task(task_id: int, *, cascade: bool, **facts: Any) -> Response:
     """Run a task again from whatever it is; with `cascade` also what is below it and has begun."""
     if cascade:
-        return acted(rerun_all_below(database(), task_id, **facts), "rerun")
-    return acted(acts.act_on_task(database(), task_id, "rerun", **facts), "rerun")
+        return acted(rerun_all_below(database(), task_id, actor=actor(), **facts), "rerun")
+    return acted(acts.act_on_task(database(), task_id, "rerun", actor=actor(), **facts), "rerun")
 
 
 @post(operator, "/task/<id:task_id>/stop_children", body=Why, reply=Acted)
 def stop_children(task_id: int, **facts: Any) -> Response:
     """Stop the tasks that wait for this one directly and for which nothing was queued; its workflow's status."""
-    return acted(acts.stop_children(database(), task_id, **facts), "stop")
+    return acted(acts.stop_children(database(), task_id, actor=actor(), **facts), "stop")
 
 
 @post(operator, "/workflow/<id:workflow_id>/stop_waiting", body=Why, reply=Acted)
 def stop_waiting(workflow_id: int, **facts: Any) -> Response:
     """Stop every task for which nothing was queued; what is live goes on."""
-    return acted(acts.stop_waiting(database(), workflow_id, **facts), "stop")
+    return acted(acts.stop_waiting(database(), workflow_id, actor=actor(), **facts), "stop")
 
 
 @post(operator, "/workflow/<id:workflow_id>/recompute", reply=Recomputed)

@@ -92,6 +92,11 @@ def principal() -> Principal:
     return who
 
 
+def actor() -> str | None:
+    """Return the name of who makes this request, as the journal has it; null without authentication."""
+    return principal().name
+
+
 def transact(action: Callable[..., Result], *args: Any, **facts: Any) -> Result:
     """Run an action in one transaction of this application's database."""
     result: Result = current_app.extensions["jobmon"].database.transact(action, *args, **facts)

@@ -25,7 +25,7 @@ from jobmon_server.routes.quantities import Scales
 from jobmon_server.routes.quick import Items
 from jobmon_server.routes.replies import RunReply, TerminatedRun
 from jobmon_server.routes.schemas import LARGEST_LIMIT, MOST_TASKS, ArrayLimit, Deadline, Why
-from jobmon_server.routes.wire import blueprint, database, post, reply, transact
+from jobmon_server.routes.wire import actor, blueprint, database, post, reply, transact
 
 workflow = blueprint("workflow", "Owners of workflows, and operators.")
 LARGEST_EXPIRY = 10 * 365 * 86_400  # seconds
@@ -135,7 +135,7 @@ class StartedRun(Schema):
 )
 def start_run(workflow_id: int, **facts: Any) -> Response:
     """Become the owner of a workflow."""
-    started = runs.start_run(database(), workflow_id, **facts)
+    started = runs.start_run(database(), workflow_id, actor=actor(), **facts)
     return reply(started, 201 if started.outcome is Outcome.APPLIED else 200)
 
 
@@ -175,5 +175,5 @@ def log_heartbeat(workflow_run_id: int, **facts: Any) -> Response:
 @post(workflow, "/workflow_run/<id:workflow_run_id>/terminate", body=Why, reply=TerminatedRun)
 def terminate(workflow_run_id: int, **facts: Any) -> Response:
     """End a run: what is live is told to stop, what waits is withdrawn; the workflow can be resumed."""
-    verdict = runs.terminate(database(), workflow_run_id, **facts)
+    verdict = runs.terminate(database(), workflow_run_id, actor=actor(), **facts)
     return reply({"outcome": verdict.outcome, "status": verdict.status, "applied": verdict.applied})
