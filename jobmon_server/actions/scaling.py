@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import TaskStatus
 from jobmon_server.db.moves import Change
 from jobmon_server.db.scaling import Maxima, read_maxima, read_scales
-from jobmon_server.fsm.resources import place, scale
+from jobmon_server.fsm.resources import originals, place, scale
 
 
 def with_resources(connection: Connection, changes: Sequence[Change]) -> list[Change]:
@@ -40,4 +40,6 @@ def _scaled(change: Change, asked: Any, maxima: Maxima) -> dict[str, Any]:
     queues = [asked.queue, *(asked.fallback_queues or ())]
     known = {queue: maxima[asked.cluster, queue] for queue in queues if (asked.cluster, queue) in maxima}
     queue, granted = place(wanted, queues, known)
-    return {"requested_resources": granted, "queue": queue}
+    was = {"requested_resources": asked.requested_resources, "queue": asked.queue}
+    now = {"requested_resources": granted, "queue": queue}
+    return {**now, "bound_as": originals(asked.bound_as, was, now)}

@@ -162,6 +162,8 @@ task = new_table(
     Column("resource_scales", Json),
     Column("fallback_queues", Json),
     Column("attributes", Json),
+    # Of its definition what has been changed since, as it was bound; null while nothing has.
+    Column("bound_as", Json),
     Column("definition_digest", Word(64), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),

@@ -24,6 +24,7 @@ def read_scales(connection: Connection, task_ids: Sequence[int]) -> dict[int, An
         task.c.requested_resources,
         task.c.resource_scales,
         task.c.fallback_queues,
+        task.c.bound_as,
     )
     statement = select(*columns).where(task.c.id.in_(task_ids))
     return {row.id: row for row in connection.execute(statement)}

@@ -44,6 +44,14 @@ def place(
     return queues[-1], {**wanted, **{name: limits[name] for name in _over(wanted, limits)}}
 
 
+def originals(
+    known: Mapping[str, Any] | None, was: Mapping[str, Any], now: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return what a definition was first, of all that has been changed since; `known` of former changes wins."""
+    changed = {name: was[name] for name in now if was[name] != now[name]}
+    return {**changed, **(known or {})} or None
+
+
 def _over(wanted: Mapping[str, Any], limits: Mapping[str, float]) -> list[str]:
     return [name for name, most in limits.items() if _is_number(wanted.get(name)) and wanted[name] > most]
 

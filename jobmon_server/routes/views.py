@@ -161,6 +161,7 @@ class TaskView(Schema):
     resource_scales = _object()
     fallback_queues = fields.List(Text(), required=True, allow_none=True)
     attributes = _object()
+    bound_as = _object()
     created_at = _time()
     updated_at = _time()
     task_instance_ids = fields.List(Id(), required=True)

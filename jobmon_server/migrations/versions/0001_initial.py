@@ -212,6 +212,7 @@ def upgrade() -> None:
     sa.Column('resource_scales', types.Json(), nullable=True),
     sa.Column('fallback_queues', types.Json(), nullable=True),
     sa.Column('attributes', types.Json(), nullable=True),
+    sa.Column('bound_as', types.Json(), nullable=True),
     sa.Column('definition_digest', types.Word(64), nullable=False),
     sa.Column('created_at', types.Instant, nullable=False),
     sa.Column('updated_at', types.Instant, nullable=False),
