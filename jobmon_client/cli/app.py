@@ -7,19 +7,34 @@ import sys
 import click
 
 from jobmon_client import log
-from jobmon_client.cli import acting, explain, limits, reading, running, service, spool
+from jobmon_client.cli import acting, completion, explain, instances, limits, reading, running, service, spool
 from jobmon_client.config import load
 from jobmon_client.definition import InvalidDefinition
 from jobmon_client.embedded import ServerMissing, ServerNotStarted
-from jobmon_client.errors import BadSetting, JobmonError, Malformed, NotFound, UnknownCluster, Unreachable
+from jobmon_client.errors import (
+    BadSetting,
+    Denied,
+    JobmonError,
+    Malformed,
+    NotFound,
+    UnknownCluster,
+    Unreachable,
+)
 
-FAILED, USAGE, UNREACHABLE = 1, 2, 3
+WELL, FAILED, USAGE, UNREACHABLE = range(4)
+MEANINGS = {
+    WELL: "all well; a workflow that was run is DONE",
+    FAILED: "something failed: a task of a workflow that was run, or an act that was refused",
+    USAGE: "usage: no such command, option, setting or id, or a token that is missing or does not allow it",
+    UNREACHABLE: "the server cannot be reached, or fails again and again",
+}
 EXIT_CODES: dict[type[JobmonError], int] = {
     InvalidDefinition: USAGE,
     BadSetting: USAGE,
     UnknownCluster: USAGE,
     NotFound: USAGE,
     Malformed: USAGE,
+    Denied: USAGE,
     Unreachable: UNREACHABLE,
     ServerMissing: UNREACHABLE,
     ServerNotStarted: UNREACHABLE,
@@ -49,6 +64,6 @@ def jobmon() -> None:
     """
 
 
-for module in (running, reading, acting, limits, explain, spool, service):
+for module in (instances, running, reading, acting, limits, explain, spool, service, completion):
     for command in module.COMMANDS:
         jobmon.add_command(command)

@@ -31,12 +31,12 @@ def text(explanation: dict[str, Any]) -> Iterator[str]:
     """Yield the explanation as lines to be read."""
     task = explanation["task"]
     yield f"Task instance {explanation['task_instance_id']} is {explanation['status']} since {explanation['status_at']}"
-    yield f"  held by   {_holder(explanation['holder'])}"
-    yield f"  deadline  {_deadline(explanation['deadline'])}"
-    yield f"  task      {task['task_id']} ({task['name']}) is {task['status']}, {_attempts(explanation)}"
+    yield f"  held by   {holder_text(explanation['holder'])}"
+    yield f"  deadline  {deadline_text(explanation['deadline'])}"
+    yield f"  task      {task['task_id']} ({task['name']}) is {task['status']}, {attempts_text(explanation)}"
     for obstacle in task["waits_for"]:
         yield f"            waits for {obstacle}"
-    yield f"Next: {explanation['next']['what']}{_when(explanation['next'])}"
+    yield f"Next: {explanation['next']['what']}{when_text(explanation['next'])}"
     yield f"If it seems stuck: {explanation['advice']}"
     if explanation["edges"]:
         yield "What may come:"
@@ -44,10 +44,11 @@ def text(explanation: dict[str, Any]) -> Iterator[str]:
         yield f"  {edge['to']}: {edge['why']}"
         yield from (f"    {_trigger(one)}" for one in edge["triggers"])
     yield "Last decisions, oldest first:"
-    yield from (f"  {_decision(one)}" for one in explanation["decisions"])
+    yield from (f"  {decision_text(one)}" for one in explanation["decisions"])
 
 
-def _holder(holder: dict[str, Any]) -> str:
+def holder_text(holder: dict[str, Any]) -> str:
+    """Say who holds it, as what, and for which cluster."""
     parts = [
         ("worker {}", holder["worker_id"]),
         ("on {}", holder["nodename"]),
@@ -58,7 +59,8 @@ def _holder(holder: dict[str, Any]) -> str:
     return f"{', '.join(known) or 'nobody'} (cluster {holder['cluster']})"
 
 
-def _deadline(deadline: dict[str, Any]) -> str:
+def deadline_text(deadline: dict[str, Any]) -> str:
+    """Say until when somebody must speak, and how far off that is."""
     if deadline["report_by"] is None:
         return "none"
     seconds = deadline["seconds"]
@@ -66,7 +68,8 @@ def _deadline(deadline: dict[str, Any]) -> str:
     return f"{deadline['report_by']}, {when}"
 
 
-def _attempts(explanation: dict[str, Any]) -> str:
+def attempts_text(explanation: dict[str, Any]) -> str:
+    """Say how many attempts are used, and what is special about this one."""
     task = explanation["task"]
     marks = [mark for mark in ("orphan", "requeue") if task[mark]]
     if not task["is_current"]:
@@ -75,7 +78,8 @@ def _attempts(explanation: dict[str, Any]) -> str:
     return f"{task['num_attempts']} of {task['max_attempts']} attempts used{noted}"
 
 
-def _when(coming: dict[str, Any]) -> str:
+def when_text(coming: dict[str, Any]) -> str:
+    """Say when it comes, after a space; nothing where there is no instant."""
     if coming["at"] is None:
         return ""
     seconds = coming["seconds"]
@@ -89,7 +93,8 @@ def _trigger(trigger: dict[str, Any]) -> str:
     return f"{said}{trigger['outcome'] or 'not yet'}" + (f", {trigger['needs']}" if trigger["needs"] else "")
 
 
-def _decision(row: dict[str, Any]) -> str:
+def decision_text(row: dict[str, Any]) -> str:
+    """Say a row of the journal in one line."""
     who = row["reporter"] + (f" {row['reporter_id']}" if row["reporter_id"] else "")
     reason = (row["reason"] or "").partition("\n")[0]
     said = f"{row['time']} {row['from'] or '-'} → {row['to']} {row['outcome']}, by {who}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from jobmon_client.cli.options import as_json, print_json, print_table, server
+from jobmon_client.cli.options import as_json, print_json, server
 from jobmon_client.cli.reading import api_of
+from jobmon_client.cli.tables import print_table
 
 MOST = 2**31 - 1
 

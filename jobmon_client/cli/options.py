@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+COMMON = "Common options"
+
+
+class Shared(click.Option):
+    """An option that many commands have: the reference describes it once, under its topic."""
+
+    def __init__(self, *names: Any, topic: str, **facts: Any) -> None:
+        """Take what click takes, and the topic."""
+        super().__init__(*names, **facts)
+        self.topic = topic
+
+
 server = click.option(
     "--server",
     "server_url",
+    cls=Shared,
+    topic=COMMON,
     metavar="URL",
     help="The server; without it an embedded one is used. [JOBMON_SERVER_URL]",
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+as_json = click.option(
+    "--json",
+    "as_json",
+    cls=Shared,
+    topic=COMMON,
+    is_flag=True,
+    help="Print one JSON object and nothing else.",
+)
 concurrency = click.option(
     "--concurrency", type=int, metavar="N", help="Commands at once; the number of CPUs if not given."
 )
@@ -40,14 +61,3 @@ def one_line(value: object, longest: int = 100) -> str:
     lines = [line.strip() for line in plain(value or "").splitlines() if line.strip()]
     last = lines[-1] if lines else ""
     return last if len(last) <= longest else f"{last[: longest - 1]}…"
-
-
-def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print columns as wide as their widest cell, nothing cut: to be read, and to be cut up by other programs."""
-    cells = [
-        list(heads),
-        *([plain("" if cell is None else cell).replace("\n", " ") for cell in row] for row in rows),
-    ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

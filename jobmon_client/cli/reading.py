@@ -12,7 +12,8 @@ import click
 
 from jobmon_client import config
 from jobmon_client.api import Api
-from jobmon_client.cli.options import as_json, plain, print_json, print_table, server
+from jobmon_client.cli.options import as_json, plain, print_json, server
+from jobmon_client.cli.tables import print_table
 from jobmon_client.connection import connected
 from jobmon_client.states import TaskStatus
 

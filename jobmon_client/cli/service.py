@@ -7,7 +7,8 @@ from dataclasses import fields
 import click
 
 from jobmon_client import config
-from jobmon_client.cli.options import as_json, concurrency, print_json, print_table, server
+from jobmon_client.cli.options import as_json, concurrency, print_json, server
+from jobmon_client.cli.tables import print_table
 from jobmon_client.config import Settings
 from jobmon_client.connection import connected
 from jobmon_client.crew import Crew

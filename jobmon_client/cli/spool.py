@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from jobmon_client import config
-from jobmon_client.cli.options import as_json, print_json, print_table, server
+from jobmon_client.cli.options import as_json, print_json, server
+from jobmon_client.cli.tables import print_table
 from jobmon_client.connection import connected
 from jobmon_client.worker.replay import replay
 from jobmon_client.worker.spool import waiting

@@ -92,3 +92,25 @@ def test_no_progress_where_none_is_wanted() -> None:
     with progress.shown("work", enabled=False, stream=stream) as on_progress:
         on_progress({"tasks": {"DONE": 1}})
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands(jobmon: Jobmon, shell: str) -> None:
+    script = jobmon("completion", shell)
+    assert script.returncode == 0
+    assert f"_JOBMON_COMPLETE={shell}_complete" in script.stdout
+    at = "insta" if shell == "fish" else "1"
+    jobmon.settings = {
+        "_JOBMON_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": "jobmon insta",
+        "COMP_CWORD": at,
+    }
+    assert "instance" in jobmon().stdout
+
+
+def test_who_is_denied_is_told_with_the_exit_code_of_usage(jobmon: Jobmon, server: ScriptedServer) -> None:
+    server.script.append((200, {}, b'{"status": "ok"}'))
+    server.script.append((403, {}, b'{"error": {"code": "denied", "message": "a viewer may not"}}'))
+    jobmon.settings = {"JOBMON_SERVER_URL": server.url}
+    ended = jobmon("status", 1)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (2, "", "jobmon: a viewer may not\n")

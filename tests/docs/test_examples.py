@@ -1,0 +1,65 @@
+"""What the papers show is what happens: every page is followed on an embedded server, in a home of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobmon_client import config
+from jobmon_client.cli.reference import page as reference
+from jobmon_client.connection import connected
+from tests.docs.examples import Command, File, commands, follow, not_said, steps
+from tests.house.rules import ROOT
+from tests.support.server import environment
+
+PAGES = ["docs/tutorial.md"]
+REFERENCE = ROOT / "docs" / "reference" / "command-line.md"
+
+
+@pytest.fixture
+def surroundings(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """The environment of a newcomer whose embedded server stays while the page is read."""
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    own = environment(HOME=str(tmp_path), PATH=path)
+    kept = {name: value for name, value in own.items() if not name.startswith("XDG_")}
+    with connected(config.load({}, kept)):
+        yield kept
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_does_what_it_says(page: str, surroundings: dict[str, str], tmp_path: Path) -> None:
+    text = (ROOT / page).read_text()
+    assert sum(isinstance(step, Command) for step in steps(text)) > 3
+    assert list(follow(text, tmp_path, surroundings)) == []
+
+
+def test_the_reference_of_the_command_line_is_fresh() -> None:
+    assert REFERENCE.read_text() == reference(), (
+        "stale: python -m jobmon_client.cli.reference > docs/reference/command-line.md"
+    )
+
+
+def test_a_page_is_read_as_files_and_commands() -> None:
+    page = "```yaml\n# a.yaml; more\nname: a\n```\nThen:\n```console\n$ one\nsaid\n…\n$ two\n```\n"
+    file, one, two = steps(page)
+    assert file == File("a.yaml", "# a.yaml; more\nname: a\n")
+    assert (one, two) == (Command("one", ("said",)), Command("two", ()))
+
+
+def test_lines_are_found_in_their_order() -> None:
+    said = "ID  STATUS\n1   DONE\n2   ERROR_FATAL after 1.5 s\n"
+    assert not_said(("ID STATUS", "2 ERROR_FATAL after … s"), said) is None
+    assert not_said(("2 ERROR_FATAL …", "1 DONE"), said) == "1 DONE"
+    assert not_said(("DONE",), said) == "DONE"
+
+
+def test_who_ends_badly_or_says_something_else_is_a_problem(tmp_path: Path) -> None:
+    page = "```console\n$ false\n$ false; echo $?\n1\n$ echo a\nb\n```\n"
+    problems = list(follow(page, tmp_path, {"PATH": "/usr/bin:/bin"}))
+    assert [problem.split("\n")[0] for problem in problems] == ["$ false", "$ echo a"]
+    assert list(commands("no command\n")) == []
