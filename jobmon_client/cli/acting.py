@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from jobmon_client.api import Api
-from jobmon_client.cli.options import as_json, print_json, server
+from jobmon_client.cli.options import as_json, print_json, reason, server
 from jobmon_client.cli.reading import api_of
 from jobmon_client.states import Outcome
 
@@ -45,7 +45,7 @@ def command(verb: str) -> click.Command:
     @click.command(name=verb, help=HELP[verb])
     @click.argument("workflow_id", type=int, required=False)
     @click.option("--task", "task_ids", type=int, multiple=True, help="This task; may be given again.")
-    @click.option("--reason", help="Why: it is written into the journal.")
+    @reason
     @server
     @as_json
     def run(

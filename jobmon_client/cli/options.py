@@ -41,6 +41,9 @@ as_json = click.option(
 concurrency = click.option(
     "--concurrency", type=int, metavar="N", help="Commands at once; the number of CPUs if not given."
 )
+reason = click.option(
+    "--reason", cls=Shared, topic=COMMON, metavar="TEXT", help="Why: it is written into the journal."
+)
 
 
 def print_json(value: object) -> None:

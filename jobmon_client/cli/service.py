@@ -39,11 +39,15 @@ def configuration() -> None:
 
 
 @configuration.command()
-@click.option("--origin", is_flag=True, help="Say where each value comes from: environment, file or default.")
+@click.option(
+    "--origin", is_flag=True, help="Say where each value comes from: flag, environment, file or default."
+)
+@server
+@concurrency
 @as_json
-def show(*, origin: bool, as_json: bool) -> None:
-    """Show every setting."""
-    settings = config.load()
+def show(*, origin: bool, server_url: str | None, concurrency: int | None, as_json: bool) -> None:
+    """Show every setting: flag goes before environment, environment before file, file before default."""
+    settings = config.load({"server_url": server_url, "concurrency": concurrency})
     rows = [(name, _shown(settings, name), settings.origins[name]) for name in _names()]
     if as_json:
         print_json(

@@ -61,6 +61,21 @@ def test_settings_and_their_origins(jobmon: Jobmon) -> None:
     assert "secret" not in "".join(lines)
 
 
+def test_each_value_says_whether_a_flag_the_environment_a_file_or_nobody_gave_it(
+    jobmon: Jobmon, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('server_url = "http://file:1"\nconcurrency = 3\nkill_grace = 4\n')
+    jobmon.settings = {"JOBMON_CONFIG_FILE": str(file), "JOBMON_CONCURRENCY": "5"}
+    ended = jobmon("config", "show", "--origin", "--server", "http://flag:1")
+    said = {words[0]: words[1:] for words in map(str.split, ended.stdout.splitlines())}
+    assert said["SETTING"] == ["VALUE", "ORIGIN"]
+    assert said["server_url"] == ["http://flag:1", "flag"]
+    assert said["concurrency"] == ["5", "environment"]
+    assert said["kill_grace"] == ["4.0", "file"]
+    assert said["report_by_factor"] == ["3.1", "default"]
+
+
 def test_a_bad_setting_is_a_usage_error(jobmon: Jobmon) -> None:
     jobmon.settings = {"JOBMON_CONCURRENCY": "many"}
     ended = jobmon("config", "show")
