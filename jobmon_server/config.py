@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from jobmon_server.errors import ConfigurationError
+from jobmon_server.extra_index import ExtraIndex, extra_indexes
 
 LONGEST_EXPIRY = 10 * 365 * 86_400  # seconds
 LEVELS = ("debug", "info", "warning", "error")
@@ -47,6 +48,8 @@ class Settings:
     expiry_minimum: int = 600
     expiry_maximum: int = 86_400
     expiry_default: int = 3_600
+    #: How many of an owner's workflows that finished last are never flagged.
+    keep_last: int = 1
     #: How long a flagged workflow stays before its rows are deleted; 0: until somebody deletes it.
     purge_after: float = 30 * 86_400.0
     #: Where a workflow is written to before its rows are deleted; nowhere if empty.
@@ -59,6 +62,8 @@ class Settings:
     callback_delay: float = 1.0
     metric_names: tuple[str, ...] = METRIC_NAMES
     metric_samples: int = 100
+    #: Indexes of this site's own, made by `db upgrade` and `db indexes` beside ours.
+    extra_indexes: tuple[ExtraIndex, ...] = ()
 
     @classmethod
     def load(cls, flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> Self:
@@ -85,6 +90,11 @@ class Settings:
             raise ConfigurationError(
                 f"host: {self.host} is not a loopback address (127.0.0.1, ::1, localhost); a server without"
                 " authentication listens nowhere else."
+            )
+        if not self.expiry_minimum <= self.expiry_default <= self.expiry_maximum:
+            raise ConfigurationError(
+                f"expiry_default: {self.expiry_default} is not from expiry_minimum, {self.expiry_minimum},"
+                f" to expiry_maximum, {self.expiry_maximum}."
             )
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         workers = 1 if is_sqlite else self.workers or len(os.sched_getaffinity(0))
@@ -222,6 +232,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "expiry_minimum": _number(int, 0, LONGEST_EXPIRY),
     "expiry_maximum": _number(int, 0, LONGEST_EXPIRY),
     "expiry_default": _number(int, 0, LONGEST_EXPIRY),
+    "keep_last": _number(int, 1, 10_000),
     "purge_after": _number(float, 0.0, LONGEST_EXPIRY),
     "archive_dir": _text,
     "journal_retention": _number(float, 0.0, LONGEST_EXPIRY),
@@ -231,6 +242,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "callback_delay": _number(float, 0.01, 3600.0),
     "metric_names": _names,
     "metric_samples": _number(int, 1, 10_000),
+    "extra_indexes": extra_indexes,
 }
 
 

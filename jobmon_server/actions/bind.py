@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from jobmon_client.states import Outcome, WorkflowStatus
 from jobmon_server.actions.settle import settle_locked
+from jobmon_server.config import Settings
 from jobmon_server.db import binding, workflows
 from jobmon_server.db.binding import KnownTask
 from jobmon_server.db.transaction import LostRace
@@ -27,11 +28,13 @@ _MOST_PROBLEMS = 100
 
 @dataclass(frozen=True, slots=True)
 class BoundWorkflow:
-    """A workflow that is known now, or was before (`duplicate`)."""
+    """A workflow that is known now, or was before (`duplicate`); `clamped` if it is not kept for as long as was asked."""
 
     outcome: Outcome
     workflow_id: int
     status: WorkflowStatus
+    expiry_seconds: int
+    clamped: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +46,25 @@ class BoundTasks:
     num_new: int
 
 
-def bind_workflow(connection: Connection, **definition: Any) -> BoundWorkflow:
+def bind_workflow(connection: Connection, settings: Settings, **definition: Any) -> BoundWorkflow:
     """Make a workflow known; the same client_id and request_id again give the same workflow, first bind wins."""
+    kept, clamped = kept_seconds(settings, definition.get("expiry_seconds"))
     known = binding.find_workflow(connection, definition.get("client_id"), definition.get("request_id"))
     if known is not None:
-        return BoundWorkflow(Outcome.DUPLICATE, known.id, known.status)
+        return BoundWorkflow(Outcome.DUPLICATE, known.id, known.status, known.expiry_seconds, clamped)
     try:
-        workflow_id = binding.add_workflow(connection, definition)
+        workflow_id = binding.add_workflow(connection, {**definition, "expiry_seconds": kept})
     except IntegrityError as taken:
         raise LostRace from taken
-    return BoundWorkflow(Outcome.APPLIED, workflow_id, WorkflowStatus.REGISTERED)
+    return BoundWorkflow(Outcome.APPLIED, workflow_id, WorkflowStatus.REGISTERED, kept, clamped)
+
+
+def kept_seconds(settings: Settings, asked: int | None) -> tuple[int, bool]:
+    """Return for how long a workflow is kept once it is over, and whether that is not what was asked."""
+    if asked is None:
+        return settings.expiry_default, False
+    kept = min(max(asked, settings.expiry_minimum), settings.expiry_maximum)
+    return kept, kept != asked
 
 
 def bind_tasks(

@@ -28,13 +28,19 @@ class KnownTask:
 
 
 def find_workflow(connection: Connection, client_id: str | None, request_id: str | None) -> Any:
-    """Return the row, `id` and `status`, of the workflow that this request made before; None when it made none."""
+    """Return what this request made before: `id, status, expiry_seconds`; None when that is nothing, or is being deleted."""
     if client_id is None or request_id is None:
         return None
-    statement = select(workflow.c.id, workflow.c.status).where(
-        workflow.c.client_id == client_id, workflow.c.request_id == request_id
-    )
-    return connection.execute(statement).one_or_none()
+    statement = select(
+        workflow.c.id, workflow.c.status, workflow.c.expiry_seconds, workflow.c.deleted_at
+    ).where(workflow.c.client_id == client_id, workflow.c.request_id == request_id)
+    row = connection.execute(statement).one_or_none()
+    if row is None or row.deleted_at is None:
+        return row
+    # Its rows may be there for a while; who binds anew need not wait for their end.
+    freed = update(workflow).where(workflow.c.id == row.id)
+    connection.execute(freed.values(client_id=None, request_id=None))
+    return None
 
 
 def add_workflow(connection: Connection, definition: dict[str, Any]) -> int:

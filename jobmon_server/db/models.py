@@ -138,6 +138,8 @@ array_batch = plain_table(
     Column("cluster", Exact(NAME_LENGTH), nullable=False),
     Column("queue", Exact(NAME_LENGTH), nullable=False),
     Column("requested_resources", Json),
+    # Rows that go with their parent are found by an index, here as everywhere.
+    Index(None, "workflow_run_id"),
 )
 
 task = new_table(

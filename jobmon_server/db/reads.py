@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Reporter, TaskInstanceStatus
+from jobmon_server.db.keeping import as_shown
 from jobmon_server.db.models import array, array_batch, edge, task, task_instance, workflow, workflow_run
 from jobmon_server.db.models_records import error_log, journal
 from jobmon_server.db.pairs import by_index
@@ -128,7 +129,8 @@ def read_task(connection: Connection, task_id: int) -> Row:
 
 def read_workflow(connection: Connection, workflow_id: int) -> Row:
     """Return a workflow, how many tasks it has of each status, and its last run. Raises `Unknown`."""
-    columns = [column for column in workflow.c if column.name not in {"id", "last_run_id"}]
+    hidden = {"id", "last_run_id", "deleted_at"}
+    columns = [column for column in workflow.c if column.name not in hidden]
     statement = (
         select(
             workflow.c.id.label("workflow_id"),
@@ -137,9 +139,9 @@ def read_workflow(connection: Connection, workflow_id: int) -> Row:
             workflow_run.c.status.label("workflow_run_status"),
         )
         .outerjoin(workflow_run, workflow_run.c.id == workflow.c.last_run_id)
-        .where(workflow.c.id == workflow_id)
+        .where(workflow.c.id == workflow_id, workflow.c.deleted_at.is_(None))
     )
-    row = _one(connection, statement, "workflow", workflow_id)
+    (row,) = as_shown(connection, [_one(connection, statement, "workflow", workflow_id)])
     return {**row, "tasks": count_tasks(connection, [workflow_id]).get(workflow_id, {})}
 
 
@@ -228,7 +230,7 @@ def every(connection: Connection, statement: Select[Any]) -> list[Row]:
     return [dict(row) for row in connection.execute(statement).mappings()]
 
 
-def _one(connection: Connection, statement: Select[Any], what: str, of_id: object) -> Mapping[str, Any]:
+def _one(connection: Connection, statement: Select[Any], what: str, of_id: object) -> Row:
     row = connection.execute(statement).mappings().one_or_none()
     if row is None:
         raise Unknown(what, of_id)

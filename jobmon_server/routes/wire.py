@@ -21,6 +21,7 @@ from flask_smorest import Blueprint
 from marshmallow import fields
 
 from jobmon_client.states import Outcome
+from jobmon_server.config import Settings
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Fenced, Invalid, JobmonServerError, Unknown
 from jobmon_server.principal import ANYBODY, Principal
@@ -84,6 +85,12 @@ def database() -> Database:
     """Return this application's door to the database, for acts that take more than one transaction."""
     door: Database = current_app.extensions["jobmon"].database
     return door
+
+
+def settings() -> Settings:
+    """Return what this server goes by."""
+    known: Settings = current_app.extensions["jobmon"].settings
+    return known
 
 
 def principal() -> Principal:

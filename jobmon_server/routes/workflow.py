@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from flask import Response
 from marshmallow import ValidationError, fields, validates_schema
 
@@ -12,7 +13,9 @@ from jobmon_server.actions import bind, runs
 from jobmon_server.actions.queue import queue_tasks
 from jobmon_server.routes.fields import (
     Attributes,
+    Count,
     Exact,
+    Flag,
     Id,
     ListOf,
     Name,
@@ -25,8 +28,9 @@ from jobmon_server.routes.quantities import Scales
 from jobmon_server.routes.quick import Items
 from jobmon_server.routes.replies import RunReply, TerminatedRun
 from jobmon_server.routes.schemas import LARGEST_LIMIT, MOST_TASKS, ArrayLimit, Deadline, Why
-from jobmon_server.routes.wire import actor, blueprint, database, post, reply, transact
+from jobmon_server.routes.wire import actor, blueprint, database, post, reply, settings, transact
 
+log = structlog.get_logger(__name__)
 workflow = blueprint("workflow", "Owners of workflows, and operators.")
 LARGEST_EXPIRY = 10 * 365 * 86_400  # seconds
 MOST_ATTEMPTS = 1000
@@ -53,11 +57,13 @@ class NewWorkflow(Schema):
 
 
 class BoundWorkflow(Schema):
-    """The workflow's id, new or known."""
+    """The workflow's id, new or known; for how long it is kept once it is over, `clamped` if that is not what was asked."""
 
     workflow_id = Id(required=True)
     status = Text(required=True)
     outcome = Text(required=True)
+    expiry_seconds = Count(required=True)
+    clamped = Flag(required=True)
 
 
 class NewTask(Schema):
@@ -94,7 +100,9 @@ class BoundTasks(Schema):
 @post(workflow, "/workflow", body=NewWorkflow, reply=BoundWorkflow, success=(200, 201), refusals=(422, 503))
 def bind_workflow(**definition: Any) -> Response:
     """Make a workflow known; the same client_id and request_id give the same one again."""
-    bound = transact(bind.bind_workflow, **definition)
+    bound = transact(bind.bind_workflow, settings(), **definition)
+    if bound.clamped and bound.outcome is Outcome.APPLIED:
+        log.info("expiry clamped", workflow_id=bound.workflow_id, expiry_seconds=bound.expiry_seconds)
     return reply(bound, 201 if bound.outcome is Outcome.APPLIED else 200)
 
 

@@ -191,6 +191,9 @@ def upgrade() -> None:
     mysql_charset='utf8mb4',
     mysql_engine='InnoDB'
     )
+    with op.batch_alter_table('array_batch', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_array_batch_workflow_run_id'), ['workflow_run_id'], unique=False)
+
     op.create_table('task',
     sa.Column('id', types.Id, autoincrement=True, nullable=False),
     sa.Column('workflow_id', types.Id, nullable=False),
