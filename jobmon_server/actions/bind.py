@@ -16,7 +16,9 @@ from jobmon_client.states import Outcome, WorkflowStatus
 from jobmon_server.actions.settle import settle_locked
 from jobmon_server.config import Settings
 from jobmon_server.db import binding, workflows
+from jobmon_server.db.attributes import index_attributes
 from jobmon_server.db.binding import KnownTask
+from jobmon_server.db.models_control import task_attribute, workflow_attribute
 from jobmon_server.db.transaction import LostRace
 from jobmon_server.db.types import canonical_json
 from jobmon_server.errors import Invalid, Malformed, Unknown
@@ -56,6 +58,7 @@ def bind_workflow(connection: Connection, settings: Settings, **definition: Any)
         workflow_id = binding.add_workflow(connection, {**definition, "expiry_seconds": kept})
     except IntegrityError as taken:
         raise LostRace from taken
+    index_attributes(connection, workflow_attribute, [(workflow_id, definition.get("attributes"))])
     return BoundWorkflow(Outcome.APPLIED, workflow_id, WorkflowStatus.REGISTERED, kept, clamped)
 
 
@@ -127,6 +130,9 @@ def _add(
         }
         rows.append(row)
     added = binding.add_tasks(connection, workflow_id, rows)
+    index_attributes(
+        connection, task_attribute, ((added[task["name"]], task.get("attributes")) for task in new)
+    )
     ids = {name: task.task_id for name, task in known.items()} | added
     binding.add_edges(
         connection, [(ids[up], added[task["name"]]) for task in new for up in set(task["upstream"])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -35,7 +36,7 @@ def read_task_instance(connection: Connection, task_instance_id: int) -> Row:
             array_batch.c.requested_resources,
         )
         .join_from(task_instance, task, task.c.id == task_instance.c.task_id)
-        .join(array_batch, _same_batch())
+        .join(array_batch, is_same_batch())
         .where(task_instance.c.id == task_instance_id)
     )
     row = _one(connection, statement, "task instance", task_instance_id)
@@ -51,7 +52,8 @@ def _errors_by_name(connection: Connection, task_instance_id: int, status: TaskI
     return {"error_state": state, "error_description": from_worker, "error_message": other}
 
 
-def _same_batch() -> ColumnElement[bool]:
+def is_same_batch() -> ColumnElement[bool]:
+    """Join an instance with its batch."""
     return (array_batch.c.array_id == task_instance.c.array_id) & (
         array_batch.c.batch_num == task_instance.c.batch_num
     )
@@ -114,7 +116,9 @@ def read_task(connection: Connection, task_id: int) -> Row:
     """Return a task and the ids of its instances, oldest first. Raises `Unknown`."""
     hidden = {"id", "definition_digest", "released"}
     columns = [column for column in task.c if column.name not in hidden]
-    statement = select(task.c.id.label("task_id"), *columns, array.c.name.label("array"))
+    statement = select(
+        task.c.id.label("task_id"), *columns, array.c.name.label("array"), retried_at().label("retried_at")
+    )
     row = _one(connection, statement.join(array).where(task.c.id == task_id), "task", task_id)
     instances = (
         select(task_instance.c.id).where(task_instance.c.task_id == task_id).order_by(task_instance.c.attempt)
@@ -185,7 +189,7 @@ def read_batches(connection: Connection, task_instance_ids: Sequence[int], *, de
             array_batch.c.queue,
             array_batch.c.requested_resources,
         )
-        .join_from(task_instance, array_batch, _same_batch())
+        .join_from(task_instance, array_batch, is_same_batch())
         .join(array, array.c.id == task_instance.c.array_id)
         .join(task, task.c.id == task_instance.c.task_id)
         .where(task_instance.c.id.in_(task_instance_ids))
@@ -218,6 +222,12 @@ def find_batch_steps(
         task_instance.c.array_step_id.in_(steps),
     )
     return {row.array_step_id: row.id for row in connection.execute(statement)}
+
+
+def retried_at() -> ColumnElement[datetime | None]:
+    """When a task was queued again; null while its first attempt is its last."""
+    again = select(task_instance.c.queued_at).where(is_current(), task_instance.c.attempt > 1)
+    return again.correlate(task).scalar_subquery()
 
 
 def is_current() -> ColumnElement[bool]:

@@ -34,18 +34,19 @@ class Word(String):
     """A word or letter of our own vocabulary: ASCII, exact."""
 
 
-def _binary_collation(compiler: Any) -> str:
+def binary_collation(compiler: Any) -> str:
+    """Return the collation that tells apart whatever bytes tell apart."""
     return "utf8mb4_nopad_bin" if compiler.dialect.is_mariadb else "utf8mb4_0900_bin"
 
 
 @compiles(Exact, "mysql", "mariadb")
 def _exact(element: Exact, compiler: Any, **options: Any) -> str:
-    return f"VARCHAR({element.length}) CHARACTER SET utf8mb4 COLLATE {_binary_collation(compiler)}"
+    return f"VARCHAR({element.length}) CHARACTER SET utf8mb4 COLLATE {binary_collation(compiler)}"
 
 
 @compiles(ExactText, "mysql", "mariadb")
 def _exact_text(element: ExactText, compiler: Any, **options: Any) -> str:
-    return f"MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE {_binary_collation(compiler)}"
+    return f"MEDIUMTEXT CHARACTER SET utf8mb4 COLLATE {binary_collation(compiler)}"
 
 
 @compiles(FreeText, "mysql", "mariadb")

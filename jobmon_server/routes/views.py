@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import fields
 
 from jobmon_client.states import (
+    AccountingStatus,
     Outcome,
     Reporter,
     Status,
@@ -72,6 +73,11 @@ class TaskInstanceView(Schema):
     next_report_increment = _seconds()
     orphan = Flag(required=True)
     requeue = Flag(required=True)
+    reason_code = _text(null=True)
+    progress = _text(null=True)
+    accounting = _word(AccountingStatus)
+    pending_commands = _count()
+    metric_samples = _count()
     cluster = _text()
     queue = _text()
     requested_resources = _object()
@@ -147,6 +153,7 @@ class TaskView(Schema):
     array_id = _id()
     array = _text()
     name = _text()
+    type = _text()
     command = _text()
     status = _word(TaskStatus)
     num_attempts = _count()
@@ -154,6 +161,7 @@ class TaskView(Schema):
     num_refunds = _count()
     last_attempt = _count()
     upstreams_left = _count()
+    retried_at = _time(null=True)
     priority = Whole(required=True)
     cluster = _text()
     queue = _text()
@@ -187,6 +195,10 @@ class WorkflowView(WorkflowLine):
     max_concurrently_running = _count(null=True)
     attributes = _object()
     callback_url = _text(null=True)
+    configuration = _text(null=True)
+    owner = _text(null=True)
+    owner_group = _text(null=True)
+    tenant = _text(null=True)
     expiry_seconds = _count()
     finished_at = _time(null=True)
     expires_at = _time(null=True)

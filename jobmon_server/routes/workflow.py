@@ -44,6 +44,7 @@ class NewWorkflow(Schema):
     client_id = Name()
     request_id = Name()
     attributes = Attributes()
+    configuration = Name()
     max_concurrently_running = Whole(minimum=0, maximum=LARGEST_LIMIT)
     callback_url = Text()
     expiry_seconds = Whole(minimum=0, maximum=LARGEST_EXPIRY)
@@ -71,6 +72,7 @@ class NewTask(Schema):
 
     name = Name(required=True)
     command = CommandText(required=True)
+    type = Name(load_default="command")
     upstream = ListOf(Name(), load_default=list)
     array = Exact(0, 255, load_default="")
     cluster = Name(load_default="local")

@@ -1,0 +1,22 @@
+"""The query language: one for workflows, tasks and instances. Who selects by it uses what is named here."""
+
+from __future__ import annotations
+
+from jobmon_server.db.search.conditions import parse_condition
+from jobmon_server.db.search.lists import count, list_rows, select_ids, summarize
+from jobmon_server.db.search.terms import Condition, Entity, Operator, Page, Query, Sort, Wrong
+
+__all__ = [
+    "Condition",
+    "Entity",
+    "Operator",
+    "Page",
+    "Query",
+    "Sort",
+    "Wrong",
+    "count",
+    "list_rows",
+    "parse_condition",
+    "select_ids",
+    "summarize",
+]

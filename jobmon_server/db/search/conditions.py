@@ -1,0 +1,158 @@
+"""Conditions: read from what was asked, with the allowed named when it cannot be; and made into SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, false, not_, or_
+
+from jobmon_server.db.attributes import is_indexed
+from jobmon_server.db.search.dates import Period
+from jobmon_server.db.search.fields import FIELDS, Field
+from jobmon_server.db.search.kinds import ATTRIBUTE, Kind
+from jobmon_server.db.search.patterns import Pattern, read_pattern
+from jobmon_server.db.search.questions import QUESTIONS, by_attribute, has_attributes
+from jobmon_server.db.search.regexes import read_regex
+from jobmon_server.db.search.spelling import name_like
+from jobmon_server.db.search.terms import Condition, Entity, Operator, Wrong
+
+ATTRIBUTES = "attributes."
+#: So many values, at most, are in one list; of times and of pairs fewer, each of which is a condition of its own.
+MOST_VALUES = 10_000
+MOST_PERIODS = 100
+_LISTS = frozenset({Operator.IN, Operator.NOT_IN})
+_NAMES = frozenset({Operator.LIKE, Operator.NOT_LIKE})
+_NEGATIVE = frozenset({Operator.NEQ, Operator.NOT_IN, Operator.NOT_LIKE})
+
+
+def parse_condition(
+    entity: Entity, field: str, operator: str, value: Any, *, is_text: bool = False
+) -> Condition:
+    """Read one condition; raises `Wrong`, whose `part` is `field`, `operator` or `value`, and names what is allowed.
+
+    `is_text` says that values were written in a query string, where every value is text.
+    """
+    kind = _kind(entity, field)
+    if operator not in kind.operators:
+        allowed = ", ".join(one for one in Operator if one in kind.operators) or "none"
+        raise Wrong(f"must be one of: {allowed}", "operator")
+    try:
+        return Condition(field, Operator(operator), _value(kind, Operator(operator), value, is_text=is_text))
+    except Wrong as wrong:
+        raise Wrong(wrong.problem, f"value.{wrong.part}" if wrong.part else "value") from None
+
+
+def _kind(entity: Entity, field: str) -> Kind:
+    if has_attributes(entity) and field.startswith(ATTRIBUTES) and is_indexed(field.removeprefix(ATTRIBUTES)):
+        return ATTRIBUTE
+    known: Any = QUESTIONS[entity].get(field) or FIELDS[entity].get(field)
+    if known is not None and known.kind.operators:
+        kind: Kind = known.kind
+        return kind
+    raise Wrong(f"must be one of: {', '.join(filterable(entity))}", "field")
+
+
+def filterable(entity: Entity) -> list[str]:
+    """Return what an entity can be asked for by, in order."""
+    fields = [field.name for field in FIELDS[entity].values() if field.kind.operators]
+    return sorted([*fields, *QUESTIONS[entity], *([f"{ATTRIBUTES}NAME"] if has_attributes(entity) else [])])
+
+
+def _value(kind: Kind, operator: Operator, value: Any, *, is_text: bool) -> Any:
+    def one(given: Any) -> Any:
+        return kind.parse(kind.from_text(given) if is_text and type(given) is str else given)
+
+    if operator in _NAMES:
+        return read_pattern(kind.parse(value))
+    if operator is Operator.REGEX:
+        return read_regex(kind.parse(value))
+    if operator not in _LISTS:
+        return None if value is None and operator in {Operator.EQ, Operator.NEQ} else one(value)
+    if type(value) is not list:
+        raise Wrong("must be a list")
+    return _values(value, one)
+
+
+def _values(given: list[Any], one: Callable[[Any], Any]) -> tuple[Any, ...]:
+    if len(given) > MOST_VALUES:
+        raise Wrong(f"may have at most {MOST_VALUES} values")
+    values = []
+    for index, item in enumerate(given):
+        try:
+            values.append(one(item))
+        except Wrong as wrong:
+            raise Wrong(wrong.problem, str(index)) from None
+    periods = {value.resolution for value in values if isinstance(value, Period)}
+    if len(periods) > 1:
+        raise Wrong(f"may not mix resolutions: {', '.join(sorted(periods))}")
+    if periods and len(values) > MOST_PERIODS:
+        raise Wrong(f"may have at most {MOST_PERIODS} times")
+    return tuple(values)
+
+
+def clause(entity: Entity, condition: Condition, now: datetime | None) -> ColumnElement[bool]:
+    """Return the SQL of a condition. What is null matches `eq` null, and no other condition than that."""
+    name, operator, value = condition.field, condition.operator, condition.value
+    values = value if operator in _LISTS else (value,)
+    if name in QUESTIONS[entity]:
+        return QUESTIONS[entity][name].where(values, now) if values else false()
+    if name in FIELDS[entity]:
+        return _of_field(FIELDS[entity][name], operator, value)
+    if value is None:
+        values = ()
+        operator = Operator.IN if operator is Operator.EQ else Operator.NOT_IN
+    return by_attribute(entity, name.removeprefix(ATTRIBUTES), operator, values)
+
+
+def _of_field(field: Field, operator: Operator, value: Any) -> ColumnElement[bool]:
+    column = field.compared
+    if value is None:
+        return column.is_(None) if operator is Operator.EQ else column.is_not(None)
+    if operator in _NEGATIVE:
+        positive = {Operator.NEQ: Operator.EQ, Operator.NOT_IN: Operator.IN, Operator.NOT_LIKE: Operator.LIKE}
+        return and_(column.is_not(None), not_(_positive(column, positive[operator], value)))
+    return _positive(column, operator, value)
+
+
+def _positive(column: ColumnElement[Any], operator: Operator, value: Any) -> ColumnElement[bool]:
+    if operator is Operator.IN:
+        return _among(column, value)
+    if operator is Operator.REGEX:
+        return column.regexp_match(value)
+    if isinstance(value, Pattern):
+        return _matches(column, value)
+    if isinstance(value, Period):
+        return _in_time(column, operator, value)
+    compared: dict[Operator, ColumnElement[bool]] = {
+        Operator.EQ: column == value,
+        Operator.GT: column > value,
+        Operator.LT: column < value,
+        Operator.GE: column >= value,
+        Operator.LE: column <= value,
+    }
+    return compared[operator]
+
+
+def _among(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
+    if values and isinstance(values[0], Period):
+        return or_(*(_in_time(column, Operator.EQ, value) for value in values))
+    return column.in_(values) if values else false()
+
+
+def _matches(column: ColumnElement[Any], pattern: Pattern) -> ColumnElement[bool]:
+    if pattern.glob is None:
+        return column.regexp_match(pattern.regex)
+    return name_like(column, pattern.glob, pattern.like)
+
+
+def _in_time(column: ColumnElement[Any], operator: Operator, period: Period) -> ColumnElement[bool]:
+    """A period is equal to what lies within it; what is later begins where it ends."""
+    return {
+        Operator.EQ: and_(column >= period.start, column < period.end),
+        Operator.GT: column >= period.end,
+        Operator.LT: column < period.start,
+        Operator.GE: column >= period.start,
+        Operator.LE: column < period.end,
+    }[operator]

@@ -1,0 +1,120 @@
+"""The queries themselves: ids, counts, pages, counts by group. A fixed number of statements, whatever the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.engine import Connection
+
+from jobmon_server.db import clock
+from jobmon_server.db.models import workflow
+from jobmon_server.db.reads import every
+from jobmon_server.db.search.conditions import clause
+from jobmon_server.db.search.fields import FIELDS, JOINS, SUMMARY, TABLES, Field
+from jobmon_server.db.search.orders import after, keys_of, write_cursor
+from jobmon_server.db.search.questions import QUESTIONS, TIMED
+from jobmon_server.db.search.terms import Condition, Entity, Page, Query, Wrong
+
+#: So many groups, at most, are in one summary.
+MOST_GROUPS = 10_000
+
+
+def select_ids(
+    connection: Connection, entity: Entity, conditions: Sequence[Condition], *, limit: int, after: int = 0
+) -> list[int]:
+    """Return the ids of what meets all conditions, smallest first, those greater than `after`."""
+    own_id = TABLES[entity].c.id
+    statement = _where(connection, select(own_id), entity, conditions)
+    statement = statement.where(own_id > after).order_by(own_id).limit(limit)
+    return list(connection.execute(statement).scalars())
+
+
+def count(connection: Connection, entity: Entity, conditions: Sequence[Condition]) -> int:
+    """Return how many meet all conditions."""
+    statement = _where(connection, select(func.count()), entity, conditions)
+    return int(connection.execute(statement).scalar_one())
+
+
+def list_rows(connection: Connection, entity: Entity, query: Query) -> Page:
+    """Return a page of rows, by the names of their fields on the wire, newest first unless sorted otherwise."""
+    fields = query.fields or SUMMARY[entity]
+    if not query.limit:
+        return Page([], None, _total(connection, entity, query, fields))
+    keys = keys_of(entity, query.sort, fields if query.distinct else None)
+    shown = [FIELDS[entity][name] for name in fields]
+    columns = [field.shown.label(field.name) for field in shown]
+    columns += [key.field.sorted_by.label(key.label) for key in keys]
+    used = [*shown, *(key.field for key in keys)]
+    statement = _where(connection, select(*columns), entity, query.conditions, used)
+    if query.after is not None:
+        statement = statement.where(after(keys, query.after))
+    if query.distinct:
+        statement = statement.distinct()
+    # One row more than are shown tells whether there is another page.
+    statement = (
+        statement.order_by(*(key.ordering for key in keys)).limit(query.limit + 1).offset(query.offset)
+    )
+    rows = every(connection, statement)
+    more = len(rows) > query.limit
+    found = rows[: query.limit]
+    following = write_cursor(keys, found[-1]) if more else None
+    total = None
+    if query.with_total:
+        is_told = not more and query.after is None and (found or not query.offset)
+        total = query.offset + len(found) if is_told else _total(connection, entity, query, fields)
+    return Page([{name: row[name] for name in fields} for row in found], following, total)
+
+
+def _total(connection: Connection, entity: Entity, query: Query, fields: Sequence[str]) -> int | None:
+    if not query.with_total:
+        return None
+    if not query.distinct:
+        return count(connection, entity, query.conditions)
+    shown = [FIELDS[entity][name] for name in fields]
+    columns = [field.compared.label(field.name) for field in shown]
+    rows = _where(connection, select(*columns), entity, query.conditions, shown).distinct().subquery()
+    return int(connection.execute(select(func.count()).select_from(rows)).scalar_one())
+
+
+def summarize(
+    connection: Connection, entity: Entity, conditions: Sequence[Condition], by: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return how many there are of each combination, in order; combinations that nothing has are left out.
+
+    Raises `Wrong` when there are more of them than anyone reads.
+    """
+    grouped = [FIELDS[entity][name] for name in by]
+    columns = [field.compared.label(field.name) for field in grouped]
+    statement = _where(connection, select(*columns, func.count().label("count")), entity, conditions, grouped)
+    keys = [field.compared for field in grouped]
+    statement = statement.group_by(*keys).order_by(*keys).limit(MOST_GROUPS + 1)
+    rows = every(connection, statement)
+    if len(rows) > MOST_GROUPS:
+        raise Wrong(f"makes more than {MOST_GROUPS} groups: ask for fewer, or list them with distinct=true")
+    return rows
+
+
+def _where(
+    connection: Connection,
+    statement: Select[Any],
+    entity: Entity,
+    conditions: Sequence[Condition],
+    used: Iterable[Field] = (),
+) -> Select[Any]:
+    """Join what the fields and conditions need, and apply the conditions."""
+    known: Mapping[str, Any] = {**FIELDS[entity], **QUESTIONS[entity]}
+    asked = [known[one.field] for one in conditions if one.field in known]
+    statement = statement.select_from(TABLES[entity])
+    needed = {name for one in (*used, *asked) for name in one.joins}
+    for name, join in JOINS[entity].items():
+        if name in needed:
+            # Each row has its parents: outer, so that no database begins with the other table for want of a better idea.
+            statement = statement.outerjoin(join.table, join.on)
+    if entity is Entity.WORKFLOW:
+        # Not as `deleted_at IS NULL`: that is an index, and all rows are in it.
+        statement = statement.where(func.coalesce(workflow.c.deleted_at, None).is_(None))
+    is_timed = any(one.field in TIMED for one in conditions)
+    now = clock.read_clock(connection) if is_timed else None
+    return statement.where(*(clause(entity, one, now) for one in conditions))

@@ -1,0 +1,146 @@
+"""What can be asked about and is no column: who holds a thing, whether its deadline passed, of what it is a member."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Table, and_, false, not_, or_, select, tuple_
+
+from jobmon_server.db.attributes import attribute_digest
+from jobmon_server.db.models import task, task_instance, workflow, workflow_run
+from jobmon_server.db.models_control import task_attribute, workflow_attribute
+from jobmon_server.db.search import kinds
+from jobmon_server.db.search.kinds import Kind
+from jobmon_server.db.search.terms import Entity, Operator, Wrong
+
+_MANY = frozenset({Operator.EQ, Operator.IN})
+_EQ = frozenset({Operator.EQ})
+_LARGEST_ATTEMPT = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question by its name on the wire: `where` makes the condition that its answer is the value, or is among values.
+
+    `where` gets the values and, for one of `TIMED`, the database's present instant.
+    """
+
+    kind: Kind
+    where: Callable[[Sequence[Any], Any], ColumnElement[bool]]
+    joins: tuple[str, ...] = ()
+
+
+def _flagged(condition: Callable[[Any], ColumnElement[bool]], *joins: str) -> Question:
+    def where(values: Sequence[Any], now: Any) -> ColumnElement[bool]:
+        return or_(false(), *(condition(now) if value else not_(condition(now)) for value in values))
+
+    return Question(replace(kinds.FLAG, operators=_EQ), where, joins)
+
+
+def _of_members(of_workflow: Select[Any], member: ColumnElement[int]) -> Question:
+    """Workflows that one of these members belongs to."""
+    return Question(
+        replace(kinds.NUMBER, operators=_MANY),
+        lambda values, _: workflow.c.id.in_(of_workflow.where(member.in_(values))),
+    )
+
+
+def _of_instance(
+    deadline: Callable[[Any], ColumnElement[bool]],
+) -> Callable[[Any], ColumnElement[bool]]:
+    """A task is as its live instance is; it has one at most."""
+    return lambda now: task.c.id.in_(select(task_instance.c.task_id).where(deadline(now)))
+
+
+def _of_run(deadline: Callable[[Any], ColumnElement[bool]]) -> Callable[[Any], ColumnElement[bool]]:
+    """A workflow is as its live run is."""
+    return lambda now: workflow.c.id.in_(select(workflow_run.c.workflow_id).where(deadline(now)))
+
+
+def _is_held(table: Table) -> Callable[[Any], ColumnElement[bool]]:
+    return lambda now: and_(table.c.report_by.is_not(None), table.c.report_by >= now)
+
+
+def _is_stale(table: Table) -> Callable[[Any], ColumnElement[bool]]:
+    return lambda now: and_(table.c.report_by.is_not(None), table.c.report_by < now)
+
+
+def _parse_attempt(value: Any) -> tuple[int, int | None]:
+    """Read `task:attempt`, or `task:last`."""
+    of_task, _, attempt = value.partition(":") if type(value) is str else ("", "", "")
+    number = kinds.NUMBER.from_text(of_task)
+    which = None if attempt == "last" else kinds.NUMBER.from_text(attempt)
+    if type(number) is int and (which is None or (type(which) is int and 0 < which <= _LARGEST_ATTEMPT)):
+        return kinds.NUMBER.parse(number), which
+    raise Wrong("must be a task and its attempt: 12:3, or 12:last")
+
+
+def _is_last() -> ColumnElement[bool]:
+    return task_instance.c.attempt == task.c.last_attempt
+
+
+def _attempts(values: Sequence[tuple[int, int | None]], _: Any) -> ColumnElement[bool]:
+    numbered = [pair for pair in values if pair[1] is not None]
+    last = [of_task for of_task, attempt in values if attempt is None]
+    ways = [
+        tuple_(task_instance.c.task_id, task_instance.c.attempt).in_(numbered) if numbered else None,
+        and_(task_instance.c.task_id.in_(last), _is_last()) if last else None,
+    ]
+    # The first condition is what leads to the few rows that can be meant.
+    of_tasks = task_instance.c.task_id.in_([of_task for of_task, _ in values])
+    return and_(of_tasks, or_(false(), *(way for way in ways if way is not None)))
+
+
+def _cluster_ids(values: Sequence[str], _: Any) -> ColumnElement[bool]:
+    """The cluster's id exactly, or, for the id of an array, any element of it: `123` and `123_4`."""
+    column = task_instance.c.distributor_id
+    arrays = [value for value in values if "_" not in value]
+    # What begins with `123_`: up to the character that comes after the underscore.
+    elements = (and_(column >= f"{value}_", column < f"{value}`") for value in arrays)
+    return or_(column.in_(values), *elements)
+
+
+_OF_TASK = select(task.c.workflow_id)
+_OF_INSTANCE = _OF_TASK.join(task_instance, task_instance.c.task_id == task.c.id)
+QUESTIONS: Mapping[Entity, Mapping[str, Question]] = {
+    Entity.WORKFLOW: {
+        "held": _flagged(_of_run(_is_held(workflow_run))),
+        "stale": _flagged(_of_run(_is_stale(workflow_run))),
+        "expired": _flagged(lambda _: workflow.c.expired_at.is_not(None)),
+        "member_task_id": _of_members(_OF_TASK, task.c.id),
+        "member_task_instance_id": _of_members(_OF_INSTANCE, task_instance.c.id),
+    },
+    Entity.TASK: {
+        "held": _flagged(_of_instance(_is_held(task_instance))),
+        "stale": _flagged(_of_instance(_is_stale(task_instance))),
+    },
+    Entity.TASK_INSTANCE: {
+        "held": _flagged(_is_held(task_instance)),
+        "stale": _flagged(_is_stale(task_instance)),
+        "last": _flagged(lambda _: _is_last(), "task"),
+        "attempts": Question(Kind("pair", _MANY, _parse_attempt), _attempts, ("task",)),
+        "cluster_id": Question(replace(kinds.TEXT, operators=_MANY), _cluster_ids),
+    },
+}
+
+#: What compares a deadline with the database's present instant.
+TIMED = frozenset({"held", "stale"})
+_INDEXES = {Entity.TASK: (task, task_attribute), Entity.WORKFLOW: (workflow, workflow_attribute)}
+
+
+def has_attributes(entity: Entity) -> bool:
+    """Tell whether the entity is asked for by attributes."""
+    return entity in _INDEXES
+
+
+def by_attribute(entity: Entity, name: str, operator: Operator, values: Sequence[Any]) -> ColumnElement[bool]:
+    """Make the condition that an attribute is among the values, or is there and is not; what has none never matches."""
+    table, index = _INDEXES[entity]
+    owner = next(iter(index.primary_key.columns))
+    digests = [attribute_digest(value) for value in values]
+    is_among = index.c.digest.in_(digests)
+    negated = operator in {Operator.NEQ, Operator.NOT_IN}
+    found = select(owner).where(index.c.name == name, not_(is_among) if negated else is_among)
+    return table.c.id.in_(found)
