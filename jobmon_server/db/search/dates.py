@@ -62,7 +62,7 @@ def _start(parts: dict[str, str], zone: str | None) -> datetime:
     numbers = {name: int(part) for name, part in parts.items() if name != "fraction"}
     microsecond = int(parts.get("fraction", "0").ljust(6, "0"))
     start = datetime(**{"month": 1, "day": 1, **numbers}, microsecond=microsecond, tzinfo=UTC)
-    if zone is not None and zone != "Z":
+    if zone is not None and len(zone) > 1:
         hours, minutes = int(zone[1:3]), int(zone[4:])
         if hours > 23 or minutes > 59:
             raise ValueError(zone)

@@ -40,8 +40,9 @@ class Key:
     def same(self, value: Any) -> ColumnElement[bool]:
         """What has this value of the key."""
         column = self.field.sorted_by
-        is_same: ColumnElement[bool] = column.is_(None) if value is None else column == value
-        return is_same
+        if value is None:
+            return column.is_(None)
+        return and_(column == value)
 
     def later(self, value: Any) -> ColumnElement[bool]:
         """What comes after this value: both databases put null first, last when it descends."""
