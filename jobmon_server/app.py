@@ -10,7 +10,7 @@ from flask import Flask, Response, current_app, g, request
 
 from jobmon_server.config import Settings
 from jobmon_server.db.transaction import Database
-from jobmon_server.routes import BLUEPRINTS, door, health, metrics, openapi
+from jobmon_server.routes import BLUEPRINTS, authentication, door, health, metrics, openapi
 from jobmon_server.tally import Tally
 
 log = structlog.get_logger(__name__)
@@ -40,6 +40,8 @@ def create_app(database: Database, settings: Settings | None = None) -> Flask:
         (method, rule.rule) for rule in app.url_map.iter_rules() for method in rule.methods or ()
     )
     app.before_request(_start_clock)
+    if settings.auth:
+        authentication.install(app)
     app.after_request(_log_request)
     return app
 

@@ -70,9 +70,7 @@ class Settings:
         """Join all sources; a flag that is None was not given. Raises ConfigurationError."""
         environment = os.environ if environ is None else environ
         given = {
-            **_from_file(environment),
-            **_from_environment(environment),
-            **{name: value for name, value in (flags or {}).items() if value is not None},
+            name: value for source in _sources(flags, environment).values() for name, value in source.items()
         }
         settings = cls(**{name: _checked(name, value) for name, value in given.items()})
         return settings.completed(_home(environment, "XDG_DATA_HOME", ".local/share"))
@@ -86,10 +84,10 @@ class Settings:
             raise ConfigurationError(
                 "workers: SQLite means one server process, so at most 1; use MariaDB for more."
             )
-        if not _is_loopback(self.host):
+        if not self.auth and not _is_loopback(self.host):
             raise ConfigurationError(
                 f"host: {self.host} is not a loopback address (127.0.0.1, ::1, localhost); a server without"
-                " authentication listens nowhere else."
+                " authentication listens nowhere else: give --auth, and make tokens by `jobmon-server token create`."
             )
         if not self.expiry_minimum <= self.expiry_default <= self.expiry_maximum:
             raise ConfigurationError(
@@ -121,6 +119,24 @@ class Settings:
             return self.sqlite_file.with_name(self.sqlite_file.name + ".server")
         digest = hashlib.sha256(self.database_url.encode()).hexdigest()[:16]
         return Path(self.data_dir, f"{digest}.server")
+
+
+def origins(
+    flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return, for each setting, which source its value comes from: flag, environment, file or default."""
+    sources = _sources(flags, os.environ if environ is None else environ)
+    found = {field.name: "default" for field in fields(Settings)}
+    return found | {name: source for source, given in sources.items() for name in given}
+
+
+def _sources(flags: Mapping[str, Any] | None, environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Return what each source gives, the last one winning; a flag that is None was not given."""
+    return {
+        "file": _from_file(environ),
+        "environment": _from_environment(environ),
+        "flag": {name: value for name, value in (flags or {}).items() if value is not None},
+    }
 
 
 def _home(environ: Mapping[str, str], variable: str, otherwise: str) -> Path:

@@ -3,6 +3,8 @@
     JobmonServerError          500  internal        carries message, details, extra
     ├── Malformed              422  malformed       details: [{"field", "problem"}]
     │   └── TooLarge           413  malformed
+    ├── Unauthorized           401  unauthorized
+    ├── Forbidden              403  forbidden       details: [{"what": "scope", "id"}], those that would do
     ├── Unknown                404  unknown         details: [{"what", "id"}]
     ├── Invalid                409  invalid
     ├── Fenced                 409  fenced
@@ -59,6 +61,28 @@ class TooLarge(Malformed):
     """The request body is larger than this server takes."""
 
     http_status = 413
+
+
+class Unauthorized(JobmonServerError):
+    """This server asks for a token: send `Authorization: Bearer TOKEN`."""
+
+    http_status = 401
+    code = "unauthorized"
+
+
+class Forbidden(JobmonServerError):
+    """The token does not allow this."""
+
+    http_status = 403
+    code = "forbidden"
+
+    def __init__(self, scopes: Iterable[str]) -> None:
+        """Name the scopes that would do."""
+        words = [str(scope) for scope in scopes]
+        super().__init__(
+            f"The token does not allow this; a scope that does: {', '.join(words)}.",
+            details=[{"what": "scope", "id": word} for word in words],
+        )
 
 
 class Unknown(JobmonServerError):

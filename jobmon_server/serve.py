@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from jobmon_server import log
 from jobmon_server.app import create_app
 from jobmon_server.config import Settings
-from jobmon_server.db import schema
+from jobmon_server.db import schema, sql_log
 from jobmon_server.db.transaction import Database
 from jobmon_server.duties import KINDS, Duties
 from jobmon_server.errors import ConfigurationError
@@ -103,6 +103,8 @@ class Server(Application):  # type: ignore[misc]
         database = Database.connect(
             self.settings.database_url, self.settings.threads + OWN_CONNECTIONS, tally
         )
+        if self.settings.log_sql:
+            sql_log.listen(database.engine)
         duties = Duties(database, self.settings, threading.Event())
         duties.start()
         watch = self._watch(database)

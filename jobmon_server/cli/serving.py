@@ -14,13 +14,17 @@ from jobmon_server.config import LEVELS, Settings
 
 @click.command()
 @database_option
-@click.option("--host", help="Default: 127.0.0.1; nothing but loopback is taken.")
+@click.option("--host", help="Default: 127.0.0.1; without --auth nothing but loopback is taken.")
 @click.option("--port", type=int, help="Default: 5070; 0 takes a free one.")
 @click.option("--workers", type=int, help="Processes. Default: 1 for SQLite, else one per CPU.")
 @click.option("--threads", type=int, help="Threads of a process. Default: 8.")
 @click.option("--reaper-period", type=float, metavar="SECONDS", help="Default: 1.")
 @click.option("--while-used", metavar="FILE", help="End when nobody holds a shared lock on FILE any more.")
+@click.option(
+    "--auth/--no-auth", default=None, help="Ask for a token; make one by `jobmon-server token create`."
+)
 @click.option("--log-level", type=click.Choice(LEVELS), help="Default: info.")
+@click.option("--log-sql/--no-log-sql", default=None, help="Log every SQL statement, without secrets.")
 def serve(**flags: Any) -> None:
     """Serve the API; makes the schema if the database is empty."""
     settings = Settings.load(flags)

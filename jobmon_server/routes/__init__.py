@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask_smorest import Blueprint
 
 from jobmon_server.routes import (
+    configuration,
     distributor,
     fsm,
     health,
@@ -31,4 +32,5 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     fsm.fsm,
     health.health,
     metrics.metrics,
+    configuration.configuration,
 )

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import BaseConverter, ValidationError
 
 from jobmon_client.states import Outcome
-from jobmon_server.errors import Busy, JobmonServerError, Malformed, TooLarge, Unknown
+from jobmon_server.errors import Busy, JobmonServerError, Malformed, TooLarge, Unauthorized, Unknown
 from jobmon_server.routes import wire
 from jobmon_server.routes.fields import LARGEST_ID
 
@@ -54,6 +54,8 @@ def refuse(error: JobmonServerError) -> Response:
     response = answer(error)
     if isinstance(error, Busy):
         response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    if isinstance(error, Unauthorized):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="jobmon"'
     return response
 
 

@@ -17,7 +17,7 @@ from jobmon_server.config import Settings
 from jobmon_server.db.measures import Measures, measure
 from jobmon_server.errors import Busy
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
-from jobmon_server.routes.wire import blueprint, database, read
+from jobmon_server.routes.wire import blueprint, database, read, refusal_response
 from jobmon_server.tally import FENCED, TRANSITIONS, Family, Key, Tally
 
 if TYPE_CHECKING:
@@ -39,11 +39,7 @@ def scrape() -> Response:
 
 
 TEXT = {"description": "Prometheus text", "content": {"text/plain": {"schema": {"type": "string"}}}}
-REFUSAL = {
-    "description": "Internal Server Error",
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}},
-}
-metrics.route("/metrics")(metrics.doc(responses={"200": TEXT, "500": REFUSAL})(scrape))
+metrics.route("/metrics")(metrics.doc(responses={"200": TEXT, "500": refusal_response(500)})(scrape))
 
 
 def text(tally: Tally, measures: Measures | None, settings: Settings) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -12,7 +13,8 @@ from marshmallow import fields as marshmallow_fields
 
 from jobmon_server.routes import fields
 from jobmon_server.routes.door import IdConverter, IndexConverter
-from jobmon_server.routes.wire import PREFIX, encode
+from jobmon_server.routes.scopes import needed
+from jobmon_server.routes.wire import PREFIX, encode, refusal_response
 
 TYPES: dict[type[marshmallow_fields.Field[Any]], str] = {
     fields.Whole: "integer",
@@ -60,8 +62,25 @@ def describe(app: Flask, blueprints: Sequence[Blueprint]) -> dict[str, Any]:
         api.spec.tag({"name": blueprint.name, "description": blueprint.description})
         blueprint.register_views_in_doc(api, app, api.spec, name=blueprint.name, parameters=None)
     document: dict[str, Any] = api.spec.to_dict()
+    _state_the_scopes(document, app)
     _state_the_limit(document, app.config.get("MAX_CONTENT_LENGTH"))
     return document
+
+
+def _state_the_scopes(document: dict[str, Any], app: Flask) -> None:
+    """Say in the document what each route asks for where the server runs with authentication."""
+    document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    rules = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule): rule.rule for rule in app.url_map.iter_rules()}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method == "parameters":
+                continue
+            scope = needed(method.upper(), rules[path])
+            operation["security"] = [] if scope is None else [{"bearer": []}]
+            if scope is not None:
+                operation["x-scope"] = scope
+                refusals = {str(code): refusal_response(code) for code in (401, 403, 503)}
+                operation["responses"] = refusals | operation["responses"]
 
 
 def _state_the_limit(document: dict[str, Any], limit: int | None) -> None:

@@ -15,6 +15,7 @@ from jobmon_server.routes.parse import details_of
 from jobmon_server.routes.quick import loader
 from jobmon_server.routes.replies import BatchReply, batch_item
 from jobmon_server.routes.schemas import LARGEST_BATCH, REPORT_BODIES
+from jobmon_server.routes.scopes import refuse_foreign
 from jobmon_server.routes.wire import blueprint, database, post, reply
 
 reports = blueprint("reports", "Many reports in one call.")
@@ -55,6 +56,7 @@ class Reports(Schema):
 @post(reports, "/reports", body=Reports, reply=BatchReply, refusals=(422, 503))
 def post_reports(reports: list[Any]) -> Response:
     """Apply reports in the order given; each has its own outcome."""
+    refuse_foreign(reports)
     items = [_item(one) for one in reports]
     good = [(position, item) for position, item in enumerate(items) if not isinstance(item, dict)]
     verdicts = perform_many(database(), [item for _, item in good])

@@ -185,6 +185,13 @@ def _response(code: int, schema: type[Schema]) -> dict[str, Any]:
     return described
 
 
+def refusal_response(code: int) -> dict[str, Any]:
+    """Describe a refusal that is added to a finished document."""
+    described = _response(code, Refusal)
+    described["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/Refusal"}
+    return described
+
+
 def _plain(value: Any) -> Any:
     """Turn what JSON does not know into what it does."""
     if isinstance(value, datetime):

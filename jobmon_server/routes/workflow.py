@@ -28,7 +28,7 @@ from jobmon_server.routes.quantities import Scales
 from jobmon_server.routes.quick import Items
 from jobmon_server.routes.replies import RunReply, TerminatedRun
 from jobmon_server.routes.schemas import LARGEST_LIMIT, MOST_TASKS, ArrayLimit, Deadline, Why
-from jobmon_server.routes.wire import actor, blueprint, database, post, reply, settings, transact
+from jobmon_server.routes.wire import actor, blueprint, database, post, principal, reply, settings, transact
 
 log = structlog.get_logger(__name__)
 workflow = blueprint("workflow", "Owners of workflows, and operators.")
@@ -102,7 +102,7 @@ class BoundTasks(Schema):
 @post(workflow, "/workflow", body=NewWorkflow, reply=BoundWorkflow, success=(200, 201), refusals=(422, 503))
 def bind_workflow(**definition: Any) -> Response:
     """Make a workflow known; the same client_id and request_id give the same one again."""
-    bound = transact(bind.bind_workflow, settings(), **definition)
+    bound = transact(bind.bind_workflow, settings(), **definition, **principal().ownership)
     if bound.clamped and bound.outcome is Outcome.APPLIED:
         log.info("expiry clamped", workflow_id=bound.workflow_id, expiry_seconds=bound.expiry_seconds)
     return reply(bound, 201 if bound.outcome is Outcome.APPLIED else 200)

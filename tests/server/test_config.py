@@ -107,6 +107,13 @@ def test_nothing_but_loopback_is_served_without_authentication(tmp_path: Path, h
         load(tmp_path, {"host": host})
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.org"])  # noqa: S104 - taken
+def test_with_authentication_any_address_is_served(tmp_path: Path, host: str) -> None:
+    assert load(tmp_path, {"host": host, "auth": True}).host == host
+    with pytest.raises(ConfigurationError, match="--auth"):
+        load(tmp_path, {"host": host, "auth": False}, JOBMON_AUTH="true")
+
+
 def test_a_refused_url_is_not_repeated_with_its_password(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refusal:
         load(tmp_path, JOBMON_DATABASE_URL="postgresql://u:secret@h/d")

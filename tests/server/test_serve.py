@@ -51,11 +51,11 @@ def server_file(tmp_path: Path) -> Path:
     return tmp_path / "new" / "jobmon.db.server"
 
 
-def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(tmp_path: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run `jobmon-server` to its end."""
     return subprocess.run(
         [sys.executable, "-m", "jobmon_server", *arguments],
-        env=environment(XDG_DATA_HOME=str(tmp_path / "data"), HOME=str(tmp_path)),
+        env=environment(XDG_DATA_HOME=str(tmp_path / "data"), HOME=str(tmp_path), **settings),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

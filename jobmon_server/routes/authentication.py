@@ -1,0 +1,69 @@
+"""Who asks: a bearer token, looked up by its digest and remembered for a few seconds."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Flask, g, request
+
+from jobmon_server.db.tokens import digest_of, find_token
+from jobmon_server.errors import Forbidden, Unauthorized
+from jobmon_server.principal import Principal, allowing
+from jobmon_server.routes.scopes import needed
+from jobmon_server.routes.wire import read
+
+#: For how long a process takes a token without asking the database: a report costs no statement more, a revoked token
+#: holds no longer than this.
+KEEP_SECONDS = 10.0
+MOST_KEPT = 1_000
+
+
+class Principals:
+    """The holders of tokens that were presented lately; safe to share between threads."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._kept: dict[str, tuple[Principal, float]] = {}
+
+    def of(self, text: str) -> Principal:
+        """Return who holds a token. Raises `Unauthorized`; what is refused is not remembered."""
+        digest = digest_of(text)
+        now = time.monotonic()
+        who, until = self._kept.get(digest, (None, 0.0))
+        if who is None or until <= now:
+            who, seconds = _look_up(digest)
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            self._kept[digest] = who, now + min(seconds, KEEP_SECONDS)
+        return who
+
+
+def _look_up(digest: str) -> tuple[Principal, float]:
+    """Return the holder, and for how many seconds he may be taken for it."""
+    known = read(find_token, digest)
+    if known is None:
+        raise Unauthorized("There is no such token.")
+    if known.is_revoked:
+        raise Unauthorized(f"The token {known.principal.name} was revoked.")
+    if known.seconds_left is not None and known.seconds_left <= 0:
+        raise Unauthorized(f"The token {known.principal.name} has expired.")
+    return known.principal, KEEP_SECONDS if known.seconds_left is None else known.seconds_left
+
+
+def install(app: Flask) -> None:
+    """Let nobody through without a token that allows what he asks."""
+    principals = Principals()
+
+    def check() -> None:
+        scope = needed(request.method, request.url_rule.rule if request.url_rule else "")
+        if scope is None:
+            return
+        given = request.authorization
+        if given is None or given.type != "bearer" or not given.token:
+            raise Unauthorized
+        g.principal = principals.of(given.token)
+        # What is no route at all is told to everybody who has a token.
+        if request.url_rule and not g.principal.may(scope):
+            raise Forbidden(allowing(scope))
+
+    app.before_request(check)

@@ -1,0 +1,70 @@
+"""The switch that logs SQL: every statement, its parameters, no secret."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path as FilePath
+from typing import Any
+
+import pytest
+import requests
+
+from jobmon_client.states import Scope
+from jobmon_server.actions.tokens import new_token
+from jobmon_server.db.sql_log import shown
+from jobmon_server.db.tokens import digest_of
+from jobmon_server.db.transaction import Database
+from tests.support.server import serve
+from tests.support.tokens import make_token
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("name", "name"),
+        (7, 7),
+        (None, None),
+        (digest_of("x"), "***"),
+        (f"export T={new_token()};", "export T=jm_***;"),
+        ("https://me:secret@host/path", "https://***@host/path"),
+        ("x" * 201, "x" * 200 + "… [201 characters]"),
+        ({"a": new_token(), "b": [1, ("y",)]}, {"a": "jm_***", "b": [1, ["y"]]}),
+    ],
+)
+def test_a_parameter_is_shown_without_what_is_secret_in_it(value: Any, told: Any) -> None:
+    assert shown(value) == told
+
+
+def logged(log: FilePath) -> list[dict[str, Any]]:
+    """The SQL in a server's log."""
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    return [line for line in lines if line["event"] == "sql"]
+
+
+def test_the_switch_logs_statements_with_their_parameters(
+    database: Database, database_url: str, tmp_path: FilePath
+) -> None:
+    text = make_token(database, Scope.OPERATOR)
+    with serve(database_url, tmp_path, "--auth", "--log-sql") as server:
+        reply = requests.post(
+            f"{server.url}/api/v1/workflow",
+            json={"name": "a name", "attributes": {"long": "z" * 1000}},
+            headers={"Authorization": f"Bearer {text}"},
+            timeout=10,
+        )
+        assert reply.status_code == 201
+    statements = logged(server.log)
+    (insert,) = [one for one in statements if one["statement"].startswith("INSERT INTO workflow ")]
+    assert "a name" in str(insert["parameters"])
+    assert any("FROM token" in one["statement"] for one in statements)
+    whole = server.log.read_text()
+    for secret in (text, digest_of(text), "z" * 201):
+        assert secret not in whole
+    password = database.engine.url.password
+    assert password is None or f":{password}@" not in whole
+
+
+def test_without_the_switch_no_sql_is_logged(database_url: str, tmp_path: FilePath) -> None:
+    with serve(database_url, tmp_path, "--log-level", "debug") as server:
+        assert requests.get(f"{server.url}/api/v1/workflow", timeout=10).status_code == 200
+    assert logged(server.log) == []
