@@ -1,22 +1,20 @@
-"""`python -m bench.scheduling`: does the cost of scheduling follow what finished, or the size of the workflow?
+"""Does the cost of scheduling follow what finished, or the size of the workflow?
 
 Workflows of the same width and different depth are run from bind to DONE, layer by layer, by one caller that plays all parts. Each
-task waits for `--edges` tasks of the layer above. Timed is what schedules: the queue call of each layer, which passes the DONE of the layer
+task waits for ten tasks of the layer above. Timed is what schedules: the queue call of each layer, which passes the DONE of the layer
 above on and finds what became ready. If its cost followed the size of the workflow, the deep workflow's layers would cost more than the
 shallow one's, and its last layers more than its first.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bench.stage import BACKENDS, stage
+from bench.support.bench import Bench
 from jobmon_client.api import Api
 from jobmon_client.http import Http
 
@@ -27,6 +25,10 @@ CALL = 10_000
 LONG = 3_600.0
 """Seconds of every promise: nothing here is about deadlines."""
 ME = "bench"
+WIDTH = 1_000
+"""Tasks of a layer, at most."""
+EDGES = 10
+"""Tasks of the layer above that each task waits for."""
 
 
 @dataclass
@@ -42,33 +44,19 @@ class Timings:
     idle: list[float] = field(default_factory=list)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
-    top = argparse.ArgumentParser(prog="python -m bench.scheduling", description=__doc__)
-    top.add_argument("--backend", choices=BACKENDS, default="mariadb")
-    top.add_argument("--small", type=int, default=10_000, help="tasks of the shallow workflow")
-    top.add_argument("--large", type=int, default=100_000, help="tasks of the deep workflow")
-    top.add_argument("--width", type=int, default=1_000, help="tasks of a layer")
-    top.add_argument(
-        "--edges", type=int, default=10, help="tasks of the layer above that each task waits for"
-    )
-    top.add_argument("--json", action="store_true", help="end with one JSON object on a line")
-    return top
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run both workflows in one database, print what they cost."""
-    given = parser().parse_args(arguments)
-    with stage(given.backend) as server, Api(Http(server.url, budget=600, timeout=300)) as api:
-        run(api, given.width * 2, given.width, given.edges)  # the first calls of a server are slower
-        small = run(api, given.small, given.width, given.edges)
-        large = run(api, given.large, given.width, given.edges)
-    found = summary(given.backend, small, large)
-    for key, value in found.items():
-        print(f"{key}: {json.dumps(value) if isinstance(value, dict) else value}")
-    if given.json:
-        print(json.dumps({**found, "raw": {"small": asdict(small), "large": asdict(large)}}))
-    return 0
+def measure(bench: Bench) -> dict[str, Any]:
+    """Run both workflows in one database: what their layers cost, and the ratios."""
+    small_size, large_size = bench.scale.layers
+    width = min(WIDTH, small_size // 10)
+    with (
+        bench.database() as url,
+        bench.server(url) as server,
+        Api(Http(server.url, budget=600, timeout=300)) as api,
+    ):
+        run(api, width * 2, width, EDGES)  # the first calls of a server are slower
+        small = run(api, small_size, width, EDGES)
+        large = run(api, large_size, width, EDGES)
+    return {**summary(small, large), "raw": {"small": asdict(small), "large": asdict(large)}}
 
 
 def layers(tasks: int, width: int, edges: int) -> Iterator[list[dict[str, Any]]]:
@@ -133,12 +121,11 @@ def send(api: Api, reports: list[dict[str, Any]]) -> None:
     assert reply.applied == len(reports), reply.outcomes[:3]
 
 
-def summary(backend: str, small: Timings, large: Timings) -> dict[str, Any]:
+def summary(small: Timings, large: Timings) -> dict[str, Any]:
     """The ratios and what they are made of. The first layer is not among them: it has no edges."""
     rows = {name: figures(one) for name, one in (("small", small), ("large", large))}
     late = statistics.median(large.queue[-10:]) / statistics.median(large.queue[1:11])
     return {
-        "backend": backend,
         "queue_of_a_layer_large_vs_small": round(rows["large"]["queue_ms"] / rows["small"]["queue_ms"], 2),
         "queue_of_a_layer_last_ten_vs_first_ten": round(late, 2),
         "nothing_to_queue_large_vs_small": round(rows["large"]["idle_ms"] / rows["small"]["idle_ms"], 2),
@@ -158,7 +145,3 @@ def figures(one: Timings) -> dict[str, float]:
         "claimed_a_second": round(one.tasks / one.claim),
         "reports_a_second": round(2 * one.tasks / one.reports),
     }
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""What the measurements stand on: databases and servers, the load, the machine, the arithmetic."""
