@@ -11,6 +11,7 @@ from typing import Any
 
 from jobmon_client.answers import BatchReply, Claim, Reply, RunReply, run_reply
 from jobmon_client.calls.acts import Acts
+from jobmon_client.calls.keeping import Keeping
 from jobmon_client.calls.limits import Limits
 from jobmon_client.calls.reads import Reads
 from jobmon_client.errors import NotFound
@@ -18,7 +19,7 @@ from jobmon_client.errors import NotFound
 REFUSALS = (404, 409)
 
 
-class Api(Reads, Acts, Limits):
+class Api(Reads, Acts, Limits, Keeping):
     """The one client class: what owners, distributors and workers say; what else can be asked is in its groups."""
 
     # -- the workflow's owner --------------------------------------------------------------------------------

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from jobmon_server.config import Settings
 from jobmon_server.db.transaction import Database
 from jobmon_server.duty import Duty
+from jobmon_server.keeper import Keeper
 from jobmon_server.reaper import Reaper
 
 Kind = Callable[[Database, Settings, threading.Event], Duty]
 
-KINDS: tuple[Kind, ...] = (Reaper,)
+KINDS: tuple[Kind, ...] = (Reaper, Keeper)
 
 
 class Duties:

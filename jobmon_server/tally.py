@@ -149,6 +149,14 @@ FAILURES = _layout.add("jobmon_reaper_failures", "Passes of the reaper that fail
 LAST_PASS = _layout.add(
     "jobmon_reaper_last_pass_age_seconds", "Since the last pass that succeeded here.", latest=True
 )
+KEEPER_PASSES = _layout.add("jobmon_keeper_passes", "Passes of the keeper that succeeded.")
+KEEPER_FAILURES = _layout.add("jobmon_keeper_failures", "Passes of the keeper that failed.")
+KEPT = _layout.add(
+    "jobmon_kept_workflows",
+    "Workflows by what the keeper did to them.",
+    ("what",),
+    [("flagged",), ("purged",), ("removed",), ("failed",)],
+)
 
 
 class Tally:

@@ -85,7 +85,16 @@ def _count_down(connection: Connection, upstream_ids: list[int], step: int) -> N
     if not upstream_ids:
         return
     statement = select(edge.c.downstream_id).where(edge.c.upstream_id.in_(upstream_ids))
-    finished = Counter(connection.execute(statement).scalars())
+    _step(connection, connection.execute(statement).scalars(), step)
+
+
+def wait_for_fewer(connection: Connection, downstream_ids: Iterable[int]) -> None:
+    """Let each task wait for one upstream less, as often as it is given."""
+    _step(connection, downstream_ids, -1)
+
+
+def _step(connection: Connection, downstream_ids: Iterable[int], step: int) -> None:
+    finished = Counter(downstream_ids)
     by_count: defaultdict[int, list[int]] = defaultdict(list)
     for downstream_id, count in finished.items():
         by_count[count].append(downstream_id)

@@ -11,7 +11,7 @@ from jobmon_client.states import TaskInstanceStatus, TaskStatus
 from jobmon_server.db.dag import is_leaf
 from jobmon_server.db.models import task, task_instance, workflow
 from jobmon_server.db.models_records import error_log
-from jobmon_server.db.reads import Row, count_tasks, every, is_current
+from jobmon_server.db.reads import Row, count_tasks, every, is_current, is_there
 
 
 def list_workflows(
@@ -28,7 +28,7 @@ def list_workflows(
     """
     statement = select(
         workflow.c.id.label("workflow_id"), workflow.c.name, workflow.c.status, workflow.c.created_at
-    )
+    ).where(workflow.c.deleted_at.is_(None))
     if before is not None:
         statement = statement.where(workflow.c.id < before)
     if client_id is not None:
@@ -67,7 +67,7 @@ def list_tasks(
             task_instance.c.usage,
         )
         .outerjoin(task_instance, is_current())
-        .where(task.c.workflow_id == workflow_id, task.c.id > after)
+        .where(task.c.workflow_id == workflow_id, task.c.id > after, is_there(workflow_id))
         .order_by(task.c.id)
         .limit(limit)
     )
@@ -100,7 +100,7 @@ def list_errors(connection: Connection, workflow_id: int, *, limit: int, after: 
         )
         .join_from(task, task_instance, task_instance.c.task_id == task.c.id)
         .join(error_log, error_log.c.task_instance_id == task_instance.c.id)
-        .where(task.c.workflow_id == workflow_id, error_log.c.id > after)
+        .where(task.c.workflow_id == workflow_id, error_log.c.id > after, is_there(workflow_id))
         .order_by(error_log.c.id)
         .limit(limit)
     )

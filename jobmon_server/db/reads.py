@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Reporter, TaskInstanceStatus
@@ -119,7 +119,8 @@ def read_task(connection: Connection, task_id: int) -> Row:
     statement = select(
         task.c.id.label("task_id"), *columns, array.c.name.label("array"), retried_at().label("retried_at")
     )
-    row = _one(connection, statement.join(array).where(task.c.id == task_id), "task", task_id)
+    statement = statement.join(array).where(task.c.id == task_id, is_there(task.c.workflow_id))
+    row = _one(connection, statement, "task", task_id)
     instances = (
         select(task_instance.c.id).where(task_instance.c.task_id == task_id).order_by(task_instance.c.attempt)
     )
@@ -129,6 +130,11 @@ def read_task(connection: Connection, task_id: int) -> Row:
         "task_instance_ids": list(connection.execute(instances).scalars()),
         "upstream_ids": list(connection.execute(upstream).scalars()),
     }
+
+
+def is_there(workflow_id: ColumnElement[int] | int) -> ColumnElement[bool]:
+    """Return the condition that a workflow is not being deleted: its tasks are shown no more either."""
+    return exists().where(workflow.c.id == workflow_id, workflow.c.deleted_at.is_(None))
 
 
 def read_workflow(connection: Connection, workflow_id: int) -> Row:

@@ -173,7 +173,12 @@ def unsettled(connection: Connection, statuses: frozenset[WorkflowStatus], limit
     ready = _each_has(QUEUEABLE, released=0, upstreams_left=0)
     statement = (
         select(workflow.c.id)
-        .where(workflow.c.status.in_(statuses), ~_each_has(LIVE), unreleased | (any_task & ~ready))
+        .where(
+            workflow.c.status.in_(statuses),
+            workflow.c.deleted_at.is_(None),
+            ~_each_has(LIVE),
+            unreleased | (any_task & ~ready),
+        )
         .order_by(workflow.c.id)
         .limit(limit)
     )

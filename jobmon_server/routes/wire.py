@@ -72,6 +72,7 @@ class Refusal(Schema):
     report_by = fields.DateTime(allow_none=True)
     task_instance_id = Whole()
     applied = Whole()
+    matched = Whole()
     commands = fields.List(fields.Dict())
     error = fields.Nested(Reason, required=True)
 

@@ -1,0 +1,132 @@
+"""Rows on their way out: first a mark that hides the workflow from everybody, then batches, the workflow's row last.
+
+After each transaction every rule of `db check` holds, so a crash leaves nothing to repair, only something to go on with.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy.engine import Connection
+
+from jobmon_server.db import clock, dag
+from jobmon_server.db.models import array, edge, task, task_instance, workflow, workflow_run
+from jobmon_server.db.models_cluster import submission, submission_step
+from jobmon_server.db.pairs import BATCH, by_index
+from jobmon_server.fsm.task_instance import TASK_INSTANCE
+
+#: How many tasks go in one transaction, with all that hangs on them.
+TASKS = 100
+
+
+def mark(connection: Connection, workflow_id: int) -> None:
+    """Mark a locked workflow: from now on nobody finds it, and its rows may go."""
+    marked = update(workflow).where(workflow.c.id == workflow_id, workflow.c.deleted_at.is_(None))
+    connection.execute(marked.values(deleted_at=clock.read_clock(connection)))
+
+
+def marked(connection: Connection, after: int, limit: int) -> list[int]:
+    """Return workflows whose rows are to go, by id."""
+    statement = (
+        select(workflow.c.id)
+        .where(workflow.c.deleted_at.is_not(None), workflow.c.id > after)
+        .order_by(workflow.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def present(connection: Connection, workflow_ids: Sequence[int]) -> list[int]:
+    """Return those of these workflows that there are, by id."""
+    there = select(workflow.c.id).where(workflow.c.id.in_(workflow_ids), workflow.c.deleted_at.is_(None))
+    return list(connection.execute(there.order_by(workflow.c.id)).scalars())
+
+
+def first(connection: Connection, limit: int) -> list[int]:
+    """Return the oldest workflows that there are, by id."""
+    there = select(workflow.c.id).where(workflow.c.deleted_at.is_(None))
+    return list(connection.execute(there.order_by(workflow.c.id).limit(limit)).scalars())
+
+
+def count(connection: Connection) -> int:
+    """Return how many workflows there are."""
+    there = select(func.count()).select_from(workflow).where(workflow.c.deleted_at.is_(None))
+    return int(connection.execute(there).scalar_one())
+
+
+def lock_marked(connection: Connection, workflow_id: int) -> bool:
+    """Lock a workflow that is marked, its runs first; False when its row is gone, or was never marked."""
+    runs = select(workflow_run.c.id).where(workflow_run.c.workflow_id == workflow_id)
+    connection.execute(runs.order_by(workflow_run.c.id).with_for_update()).all()
+    statement = select(workflow.c.id).where(workflow.c.id == workflow_id, workflow.c.deleted_at.is_not(None))
+    return connection.execute(statement.with_for_update()).one_or_none() is not None
+
+
+def some_tasks(connection: Connection, workflow_id: int) -> list[int]:
+    """Return some tasks of a workflow, in whatever order costs least."""
+    statement = select(task.c.id).where(task.c.workflow_id == workflow_id).limit(TASKS)
+    return sorted(connection.execute(by_index(statement, task, "ix_task_schedule")).scalars())
+
+
+def lock_ended(connection: Connection, task_ids: Sequence[int]) -> bool:
+    """Lock all instances of these tasks, by id, then the tasks; False if one of the instances lives."""
+    of_tasks = select(task_instance.c.id).where(task_instance.c.task_id.in_(task_ids))
+    instance_ids = sorted(connection.execute(of_tasks).scalars())
+    for some in dag.chunks(instance_ids):
+        statement = (
+            select(task_instance.c.status)
+            .where(task_instance.c.id.in_(some))
+            .order_by(task_instance.c.id)
+            .with_for_update()
+        )
+        statuses = set(connection.execute(by_index(statement, task_instance)).scalars())
+        if statuses & TASK_INSTANCE.live:
+            return False
+    tasks = select(task.c.id).where(task.c.id.in_(task_ids)).order_by(task.c.id).with_for_update()
+    connection.execute(by_index(tasks, task)).all()
+    return True
+
+
+def cut_edges(connection: Connection, task_ids: Sequence[int]) -> bool:
+    """Cut a batch of the edges from and to these tasks: downstreams wait no longer. True when none is left."""
+    ends = (edge.c.upstream_id, edge.c.downstream_id)
+    for near, far in (ends, ends[::-1]):
+        statement = (
+            select(near.label("near"), far.label("far"), edge.c.downstream_id, task.c.released)
+            .join_from(edge, task, task.c.id == edge.c.upstream_id)
+            .where(near.in_(task_ids))
+            .limit(BATCH)
+        )
+        rows = connection.execute(statement).all()
+        dag.wait_for_fewer(connection, (row.downstream_id for row in rows if not row.released))
+        fars: defaultdict[int, list[int]] = defaultdict(list)
+        for row in rows:
+            fars[row.near].append(row.far)
+        for one, others in sorted(fars.items()):
+            connection.execute(delete(edge).where(near == one, far.in_(others)))
+        if len(rows) == BATCH:
+            return False
+    return True
+
+
+def remove_tasks(connection: Connection, task_ids: Sequence[int]) -> None:
+    """Delete tasks without edges, and with them all that hangs on them; submissions of which nothing is left go too."""
+    of_tasks = (
+        select(submission_step.c.submission_id)
+        .join_from(submission_step, task_instance, task_instance.c.id == submission_step.c.task_instance_id)
+        .where(task_instance.c.task_id.in_(task_ids))
+        .distinct()
+    )
+    submissions = sorted(connection.execute(of_tasks).scalars())
+    connection.execute(delete(task).where(task.c.id.in_(task_ids)))
+    if submissions:
+        has_steps = exists().where(submission_step.c.submission_id == submission.c.id)
+        connection.execute(delete(submission).where(submission.c.id.in_(submissions), ~has_steps))
+
+
+def remove_workflow(connection: Connection, workflow_id: int) -> None:
+    """Delete a workflow that has no task any more, and with it its arrays, batches and runs."""
+    connection.execute(delete(array).where(array.c.workflow_id == workflow_id))
+    connection.execute(delete(workflow).where(workflow.c.id == workflow_id))
