@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jobmon_client.calls.base import Calls
@@ -25,12 +25,14 @@ class Keeping(Calls):
         self,
         workflow_ids: Iterable[int] | None = None,
         *,
+        filter: Mapping[str, Any] | None = None,  # noqa: A002 - as on the wire
+        search: Sequence[Mapping[str, Any]] | None = None,
         every: bool = False,
         max_limit: int | None = None,
         force: bool = False,
         reason: str | None = None,
     ) -> dict[str, Any]:
-        """Delete these workflows, or every one there is; Refused, and none deleted, where they are more than `max_limit`.
+        """Delete these workflows, those that are found, or every one there is; Refused, and none deleted, where they are more than `max_limit`.
 
         `matched, deleted, skipped, failed` are counts; `workflow_ids` were deleted, `outcomes` tell of the others.
         """
@@ -40,5 +42,6 @@ class Keeping(Calls):
             "force": force or None,
             "reason": reason,
         }
+        facts |= {"filter": filter, "search": search}
         facts["workflow_ids"] = None if workflow_ids is None else list(workflow_ids)
         return self._post("/workflow/delete", **facts)

@@ -9,9 +9,9 @@ import gzip
 import json
 import os
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -55,7 +55,7 @@ def archive(database: Database, workflow_id: int, file: Path) -> bool:
             if database.read(archiving.header, workflow_id) != row:
                 raise Invalid("The workflow went on while it was being archived.")
             part.replace(file)
-    except (OSError, EOFError) as error:
+    except OSError as error:
         raise Invalid(f"The archive {file} cannot be written: {error}.") from error
     return True
 
@@ -64,12 +64,20 @@ def _has(file: Path, row: Row) -> bool:
     """Whether a file holds this workflow as it is; raise `Invalid` if it holds anything but an older state of it."""
     if not file.exists():
         return False
-    found: Any = None
-    with suppress(ValueError), gzip.open(file, "rt", encoding="utf-8") as lines:
-        found = json.loads(lines.readline()).get("row")
+    found = _first_row(file)
     if not isinstance(found, dict) or any(found.get(name) != row[name] for name in _IDENTITY):
         raise Invalid(f"{file} holds something else than this workflow, and is not overwritten.")
     return all(found[name] == row[name] for name in (found.keys() & row.keys()) - _OF_ITS_END)
+
+
+def _first_row(file: Path) -> Any:
+    """Return the row in a file's first line; None if that is no archive."""
+    try:
+        with gzip.open(file, "rt", encoding="utf-8") as lines:
+            first = json.loads(lines.readline())
+    except (ValueError, EOFError, gzip.BadGzipFile, zlib.error):
+        return None
+    return first.get("row") if isinstance(first, dict) else None
 
 
 class _beside:  # noqa: N801 - reads as the block that it makes

@@ -17,12 +17,13 @@ from jobmon_server.actions.acts import act_on_workflow
 from jobmon_server.actions.archive import archive, file_of
 from jobmon_server.actions.expire import Going
 from jobmon_server.actions.runs import end_run
-from jobmon_server.db import archiving, dag, keeping, removing, workflows
+from jobmon_server.db import archiving, dag, keeping, removing, search, workflows
+from jobmon_server.db.search import Condition, Entity
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Busy, CorruptRow, Invalid, Unknown
 
 _WHY = "its workflow is deleted"
-#: How many workflows one call takes, where all are meant.
+#: How many workflows one call takes, where they are not named.
 MOST = 10_000
 
 
@@ -44,6 +45,15 @@ class How:
     reason: str | None = None
     actor: str | None = None
     archive_dir: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which workflows to delete: those of these ids or, where ids are not given, all that meet the conditions."""
+
+    workflow_ids: Sequence[int] | None
+    conditions: Sequence[Condition]
+    max_limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +99,33 @@ def delete_workflow(database: Database, workflow_id: int, how: How, going: Going
     return Deleted(Outcome.APPLIED, workflow_id, status, is_removed)
 
 
-def delete_workflows(
-    database: Database, workflow_ids: Sequence[int] | None, max_limit: int, how: How, going: Going
-) -> DeletedMany:
-    """Delete each of these workflows, or all there are; one that cannot be deleted does not stop the others.
+def delete_workflows(database: Database, which: Which, how: How, going: Going) -> DeletedMany:
+    """Delete each of these workflows; one that cannot be deleted does not stop the others.
 
-    Raises `Invalid`, and deletes nothing, where more than `max_limit` are matched; 0 is no limit.
+    Raises `Invalid`, and deletes nothing, where more are matched than may be.
     """
-    many = _matched(database, workflow_ids)
-    if max_limit and many.matched > max_limit:
+    many = DeletedMany(database.read(_matched, which))
+    if which.max_limit and many.matched > which.max_limit:
         raise Invalid(
-            f"{many.matched} workflows are matched, more than max_limit, {max_limit}; nothing was deleted.",
+            f"{many.matched} workflows are matched, more than max_limit, {which.max_limit}; nothing was deleted.",
             extra={"matched": many.matched},
         )
-    ids = database.read(removing.first, MOST) if workflow_ids is None else sorted(set(workflow_ids))
-    for one in ids:
+    for one in database.read(_ids, which):
         _delete_one(database, one, how, going, many)
     return many
 
 
-def _matched(database: Database, workflow_ids: Sequence[int] | None) -> DeletedMany:
-    if workflow_ids is None:
-        return DeletedMany(database.read(removing.count))
-    found = [len(database.read(removing.present, some)) for some in dag.chunks(sorted(set(workflow_ids)))]
-    return DeletedMany(sum(found))
+def _matched(connection: Connection, which: Which) -> int:
+    if which.workflow_ids is None:
+        return search.count(connection, Entity.WORKFLOW, which.conditions)
+    pieces = dag.chunks(sorted(set(which.workflow_ids)))
+    return sum(len(removing.present(connection, some)) for some in pieces)
+
+
+def _ids(connection: Connection, which: Which) -> list[int]:
+    if which.workflow_ids is None:
+        return search.select_ids(connection, Entity.WORKFLOW, which.conditions, limit=MOST)
+    return sorted(set(which.workflow_ids))
 
 
 def _delete_one(database: Database, one: int, how: How, going: Going, many: DeletedMany) -> None:

@@ -44,12 +44,6 @@ def present(connection: Connection, workflow_ids: Sequence[int]) -> list[int]:
     return list(connection.execute(there.order_by(workflow.c.id)).scalars())
 
 
-def first(connection: Connection, limit: int) -> list[int]:
-    """Return the oldest workflows that there are, by id."""
-    there = select(workflow.c.id).where(workflow.c.deleted_at.is_(None))
-    return list(connection.execute(there.order_by(workflow.c.id).limit(limit)).scalars())
-
-
 def count(connection: Connection) -> int:
     """Return how many workflows there are."""
     there = select(func.count()).select_from(workflow).where(workflow.c.deleted_at.is_(None))

@@ -10,10 +10,11 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from jobmon_client.states import Outcome
 from jobmon_server.actions import remove
-from jobmon_server.actions.remove import How
+from jobmon_server.actions.remove import How, Which
 from jobmon_server.routes.fields import Count, Flag, Id, ListOf, Schema, Text, Word
 from jobmon_server.routes.replies import RunReply
 from jobmon_server.routes.schemas import LARGEST_BATCH, LARGEST_LIMIT, Why
+from jobmon_server.routes.selecting import SelectingWorkflows, conditions_of
 from jobmon_server.routes.wire import actor, blueprint, database, post, reply, settings
 
 keeping = blueprint("keeping", "Deleting workflows.")
@@ -35,7 +36,7 @@ class Deletion(RunReply):
     is_removed = Flag(required=True)
 
 
-class WhichToDelete(WhyAndWhetherByForce):
+class WhichToDelete(SelectingWorkflows, WhyAndWhetherByForce):
     """Which workflows to delete; an empty list is none, all must be asked for. More than `max_limit`: none; 0: no limit."""
 
     workflow_ids = ListOf(Id(), maximum=LARGEST_BATCH)
@@ -43,12 +44,13 @@ class WhichToDelete(WhyAndWhetherByForce):
     max_limit = Count(0, LARGEST_LIMIT, load_default=DEFAULT_LIMIT)
 
     @validates_schema(skip_on_field_errors=True)
-    def some_or_all(self, data: dict[str, Any], **_: Any) -> None:
-        """Refuse neither, and both."""
-        if data["all"] and "workflow_ids" in data:
-            raise ValidationError("may not be true where workflow_ids are given", "all")
-        if not data["all"] and "workflow_ids" not in data:
-            raise ValidationError("is required, unless all is true", "workflow_ids")
+    def in_one_way(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse what selects nothing, and what selects in two ways."""
+        given = [name for name in ("filter", "search") if data.get(name)]
+        given += ["workflow_ids"] if "workflow_ids" in data else []
+        given += ["all"] if data["all"] else []
+        if len(given) != 1:
+            raise ValidationError("give workflow_ids, filter or search, or else all: true", "workflow_ids")
 
 
 class NotDeleted(Schema):
@@ -91,8 +93,8 @@ def delete_workflow(workflow_id: int, **facts: Any) -> Response:
 @post(keeping, "/workflow/delete", body=WhichToDelete, reply=Deletions, refusals=(409, 422, 503))
 def delete_workflows(max_limit: int, workflow_ids: list[int] | None = None, **facts: Any) -> Response:
     """Delete many workflows, each by itself; 409 with how many were matched, and none deleted, where that is too many."""
-    del facts["all"]  # it has said that without ids all are meant
-    many = remove.delete_workflows(database(), workflow_ids, max_limit, how(**facts), for_a_while())
+    which = Which(workflow_ids, conditions_of(facts), max_limit)
+    many = remove.delete_workflows(database(), which, how(**facts), for_a_while())
     body: dict[str, Any] = {name: len(getattr(many, name)) for name in ("deleted", "skipped", "failed")}
     body["workflow_ids"] = [one.workflow_id for one in many.deleted]
     body["removing"] = [one.workflow_id for one in many.deleted if not one.is_removed]

@@ -206,7 +206,11 @@ def test_ten_is_the_limit_unless_it_is_said_and_0_is_none(path: Path) -> None:
     [
         ({}, "workflow_ids"),
         ({"all": False}, "workflow_ids"),
-        ({"all": True, "workflow_ids": [1]}, "all"),
+        ({"all": True, "workflow_ids": [1]}, "workflow_ids"),
+        ({"filter": {}}, "workflow_ids"),
+        ({"search": []}, "workflow_ids"),
+        ({"filter": {"status": "DONE"}, "workflow_ids": [1]}, "workflow_ids"),
+        ({"filter": {"state": "DONE"}}, "filter.state"),
         ({"workflow_ids": ["1"]}, "workflow_ids.0"),
         ({"workflow_ids": [1], "max_limit": -1}, "max_limit"),
         ({"workflow_ids": [1], "sure": True}, "sure"),
@@ -217,6 +221,14 @@ def test_all_must_be_asked_for_by_name(path: Path, facts: dict[str, Any], field:
     status, told = many(path, **facts)
     assert (status, told["error"]["details"][0]["field"]) == (422, field)
     assert len(path.get("/workflow")["workflows"]) == 1
+
+
+def test_what_is_found_is_deleted(path: Path) -> None:
+    done = ended(path)
+    path.bind()
+    assert many(path, filter={"status": "DONE"})[1]["workflow_ids"] == [done]
+    search = [{"field": "status", "operator": "eq", "value": "REGISTERED"}]
+    assert many(path, search=search)[1]["workflow_ids"] == [path.workflow_id]
 
 
 def test_an_empty_list_deletes_nothing(path: Path) -> None:

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select, update
+from sqlalchemy.engine import Connection
 
+from jobmon_server.actions.expire import flag_some
+from jobmon_server.actions.keep import Kept, keep
+from jobmon_server.config import Settings
+from jobmon_server.db import search
+from jobmon_server.db.check import check
+from jobmon_server.db.models import task_instance, workflow
+from jobmon_server.db.models_records import journal
+from jobmon_server.db.search import Condition, Entity
+from jobmon_server.db.transaction import Database
+from jobmon_server.keeper import Keeper
+from tests.http.test_deleting import forbid
+from tests.race.watched import listening
 from tests.support.path import Path, task
 
 
@@ -83,3 +99,227 @@ def test_it_does_not_expire_while_an_instance_is_not_confirmed_dead(path: Path) 
     assert stopped["expires_at"] is None
     path.error(one, "ERROR_FATAL")
     assert path.workflow()["expires_at"] is not None
+
+
+def make_older(database: Database, seconds: float, *ids: int) -> None:
+    """Let so much time pass for these workflows, or for all: they finished, expired and were flagged earlier."""
+    which = workflow.c.id.in_(ids) if ids else workflow.c.id > 0
+    moments = ("finished_at", "expires_at", "expired_at")
+
+    def shift(connection: Connection) -> None:
+        columns = [workflow.c[name] for name in moments]
+        for row in connection.execute(select(workflow.c.id, *columns).where(which)).mappings().all():
+            earlier = {
+                name: None if row[name] is None else row[name] - timedelta(seconds=seconds)
+                for name in moments
+            }
+            connection.execute(update(workflow).where(workflow.c.id == row["id"]).values(earlier))
+
+    database.transact(shift)
+
+
+def own(database: Database, owner: str, *ids: int) -> None:
+    """Give these workflows to somebody."""
+    database.transact(
+        lambda connection: connection.execute(
+            update(workflow).where(workflow.c.id.in_(ids)).values(owner=owner)
+        )
+    )
+
+
+Pass = Callable[..., Kept]
+
+
+@pytest.fixture
+def passes(database: Database) -> Pass:
+    """One pass of the keeper."""
+
+    def one(*, purges: bool = False, **settings: Any) -> Kept:
+        return keep(database, Settings(**settings), lambda: True, purges=purges)
+
+    return one
+
+
+def several(path: Path, number: int) -> list[int]:
+    """So many workflows that finished one after another."""
+    return [finished(path)["workflow_id"] for _ in range(number)]
+
+
+def is_expired(flag: bool) -> tuple[Entity, list[Condition]]:
+    return Entity.WORKFLOW, [search.parse_condition(Entity.WORKFLOW, "expired", "eq", flag)]
+
+
+def test_what_is_past_its_time_is_flagged_and_stays_readable(
+    path: Path, database: Database, passes: Pass
+) -> None:
+    old, new = several(path, 2)
+    assert (passes().flagged, passes().kept) == ([], [])
+    make_older(database, 3700)
+    kept = passes()
+    assert (kept.flagged, kept.kept, kept.failed) == ([old], [new], [])
+    assert path.get(f"/workflow/{old}")["expired_at"] is not None
+    assert path.get(f"/workflow/{old}")["tasks"] == {"DONE": 1}
+    assert path.get(f"/workflow/{new}")["expired_at"] is None
+    found = {flag: database.read(search.select_ids, *is_expired(flag), limit=9) for flag in (True, False)}
+    assert found == {True: [old], False: [new]}
+    assert len(path.get("/workflow")["workflows"]) == 2
+    assert (passes().flagged, passes().kept) == ([], [new])
+
+
+def test_the_last_that_finished_is_kept_for_each_owner(path: Path, database: Database, passes: Pass) -> None:
+    ids = several(path, 6)
+    own(database, "me", ids[1], ids[3], ids[5])
+    # The first that was bound is the last that finished.
+    path.workflow_id = ids[0]
+    make_older(database, 4000)
+    make_older(database, -100, ids[0])
+    make_older(database, 50, ids[5])
+    kept = passes()
+    assert sorted(kept.flagged) == [ids[1], ids[2], ids[4], ids[5]]
+    assert sorted(kept.kept) == [ids[0], ids[3]]
+
+
+def test_how_many_are_kept_is_a_setting(path: Path, database: Database, passes: Pass) -> None:
+    ids = several(path, 4)
+    make_older(database, 4000)
+    assert passes(keep_last=3).flagged == ids[:1]
+    assert passes(keep_last=2).flagged == ids[1:2]
+    assert passes(keep_last=2).kept == ids[2:]
+
+
+def test_what_is_not_over_never_expires(path: Path, database: Database, passes: Pass) -> None:
+    path.bind(task("a")).start()
+    one = path.run_one()
+    path.act("stop")
+    held = path.workflow_id
+    path.bind(task("a")).start()
+    path.run_one()
+    alive = path.workflow_id
+    finished(path)
+    make_older(database, 9000)
+    kept = passes()
+    assert (kept.flagged, kept.held) == ([], [held])
+    assert path.get(f"/workflow/{alive}")["expires_at"] is None
+    path.error(one, "ERROR_FATAL")
+    assert passes().flagged == [held]
+
+
+def test_it_is_looked_at_again_under_the_lock(path: Path, database: Database) -> None:
+    old, _ = several(path, 2)
+    make_older(database, 3700)
+    path.workflow_id = old
+    task_id = path.get(f"/workflow/{old}/tasks")["tasks"][0]["task_id"]
+    path.post(f"/task/{task_id}/rerun")
+    assert database.transact(flag_some, [old], 1) == []
+    assert path.workflow()["expired_at"] is None
+
+
+def test_one_that_fails_does_not_stop_the_others(path: Path, database: Database, passes: Pass) -> None:
+    ids = several(path, 4)
+    make_older(database, 3700)
+    database.transact(forbid, ids[1])
+    kept = passes()
+    assert kept.flagged == [ids[0], ids[2]]
+    assert [(one.workflow_id, "forbidden" in one.message) for one in kept.failed] == [(ids[1], True)]
+
+
+def test_a_pass_without_work_writes_nothing(path: Path, database: Database, passes: Pass) -> None:
+    several(path, 2)
+    make_older(database, 3700)
+    assert passes(purges=True, journal_retention=3600.0)
+    with listening(database.engine) as said:
+        kept = passes(purges=True, journal_retention=3600.0)
+    assert not kept
+    assert set(said.verbs) == {"SELECT"}
+
+
+def test_many_are_flagged_in_batches(path: Path, database: Database, passes: Pass) -> None:
+    several(path, 1)
+
+    def multiply(connection: Connection) -> None:
+        (row,) = connection.execute(select(workflow)).mappings().all()
+        columns = {name: value for name, value in row.items() if name not in {"id", "last_run_id"}}
+        connection.execute(workflow.insert(), [columns] * 249)
+
+    database.transact(multiply)
+    make_older(database, 3700)
+    with listening(database.engine) as said:
+        kept = passes()
+    assert (len(kept.flagged), len(kept.kept)) == (249, 1)
+    assert said.verbs.count("UPDATE") == 3
+
+
+def test_what_was_flagged_long_ago_is_purged(path: Path, database: Database, passes: Pass) -> None:
+    old, new = several(path, 2)
+    make_older(database, 3700)
+    assert passes(purges=True).flagged == [old]
+    assert not passes(purges=True)
+    make_older(database, 31 * 86_400)
+    assert not passes(purges=True, purge_after=0.0)
+    kept = passes(purges=True)
+    assert (kept.purged, kept.removed) == ([old], [old])
+    assert path.client.get(f"/api/v1/workflow/{old}").status_code == 404
+    assert [one["workflow_id"] for one in path.get("/workflow")["workflows"]] == [new]
+    assert database.read(check) == []
+
+
+def test_what_has_become_the_last_of_its_owner_is_not_purged(
+    path: Path, database: Database, passes: Pass
+) -> None:
+    old, new = several(path, 2)
+    make_older(database, 3700)
+    passes()
+    path.post(f"/workflow/{new}/delete")
+    make_older(database, 31 * 86_400)
+    assert passes(purges=True).purged == []
+    assert path.get(f"/workflow/{old}")["expired_at"] is not None
+
+
+def entries(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(journal)).scalar_one()
+
+
+def test_of_an_old_journal_the_first_and_the_last_decision_stay(
+    path: Path, database: Database, passes: Pass
+) -> None:
+    path.bind(task("a"), task("b")).start()
+    old, live = path.queue()
+    path.claim([old, live])
+    for one in (old, live):
+        path.launch(one)
+        path.running(one)
+    path.done(old)
+    path.report(old, "log_distributor_id", distributor_id="late", next_report_increment=1)
+    before = path.journal(old), path.journal(live)
+    assert not passes(journal_retention=3600.0)
+    database.transact(two_hours_ago)
+    assert not passes(journal_retention=0.0)
+    assert passes(journal_retention=3600.0).journal_rows == len(before[0]) - 2
+    assert path.journal(old) == [(None, "QUEUED", "applied"), ("RUNNING", "DONE", "applied")]
+    assert path.journal(live) == before[1]
+    assert database.read(check) == []
+
+
+def two_hours_ago(connection: Connection) -> None:
+    """Let instances have ended so much earlier."""
+    rows = connection.execute(select(task_instance.c.id, task_instance.c.finished_at)).all()
+    for row in rows:
+        if row.finished_at is not None:
+            earlier = row.finished_at - timedelta(hours=2)
+            connection.execute(
+                update(task_instance).where(task_instance.c.id == row.id).values(finished_at=earlier)
+            )
+
+
+def test_the_keeper_of_a_server_does_it_by_itself(
+    database_url: str, database: Database, path: Path, eventually: Callable[..., object]
+) -> None:
+    old, _ = several(path, 2)
+    make_older(database, 3700)
+    stop = threading.Event()
+    keeper = Keeper(database, Settings(keeper_period=0.02), stop)
+    keeper.start()
+    eventually(lambda: path.get(f"/workflow/{old}")["expired_at"] is not None, what="it is flagged")
+    keeper.stop()
+    metrics = path.client.get("/metrics").data.decode()  # type: ignore[attr-defined]
+    assert 'jobmon_kept_workflows_total{what="flagged"} 1.0' in metrics
