@@ -7,20 +7,55 @@ Times are given in seconds; field names are those of the wire. A field that is N
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from threading import Event
+from typing import Any, Self
 
 from jobmon_client.answers import BatchReply, Claim, Reply, RunReply, run_reply
 from jobmon_client.calls.acts import Acts
 from jobmon_client.calls.keeping import Keeping
 from jobmon_client.calls.limits import Limits
 from jobmon_client.calls.reads import Reads
-from jobmon_client.errors import NotFound
+from jobmon_client.config import Settings, load
+from jobmon_client.errors import BadSetting, NotFound
+from jobmon_client.http import Http
 
 REFUSALS = (404, 409)
 
 
 class Api(Reads, Acts, Limits, Keeping):
     """The one client class: what owners, distributors and workers say; what else can be asked is in its groups."""
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, *, budget: float | None = None, stop: Event | None = None
+    ) -> Self:
+        """Speak to `settings.server_url`; `budget` in seconds, None for as long as `stop` is not set. Raise BadSetting."""
+        if settings.server_url is None:
+            where = f"profile {settings.profile!r} says" if settings.profile else "the settings say"
+            raise BadSetting(f"{where} no server_url")
+        http = Http(
+            settings.server_url,
+            timeout=settings.request_timeout,
+            budget=budget,
+            stop=stop,
+            token=settings.token,
+        )
+        return cls(http)
+
+    @classmethod
+    def connect(cls, server_url: str, *, token: str | None = None, **settings: object) -> Self:
+        """Speak to this server; `settings` are those of `jobmon config show`. Raise BadSetting; calls nothing yet."""
+        chosen = load({"server_url": server_url, "token": token, **settings})
+        return cls.from_settings(chosen, budget=chosen.retry_budget)
+
+    @classmethod
+    def from_profile(cls, name: str | None = None, **settings: object) -> Self:
+        """Speak to the server of a profile of the configuration file, without a name the one that is chosen there.
+
+        Raise BadSetting, which names the profiles that there are.
+        """
+        chosen = load({"profile": name, **settings})
+        return cls.from_settings(chosen, budget=chosen.retry_budget)
 
     # -- the workflow's owner --------------------------------------------------------------------------------
 
@@ -32,6 +67,7 @@ class Api(Reads, Acts, Limits, Keeping):
         self,
         workflow_id: int,
         tasks: Sequence[Mapping[str, Any]],
+        *,
         arrays: Sequence[Mapping[str, Any]] | None = None,
     ) -> dict[str, Any]:
         """Bind all of them or, with Malformed or Refused, none; `task_ids` in the order given, `differed` names."""

@@ -1,4 +1,4 @@
-"""Settings: flag > environment > file > default, and each value knows where it came from.
+"""Settings: flag > environment > file > default, and each value knows where it came from; profiles: `profiles.py`.
 
 The only reader of `os.environ` in the client.
 """
@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from jobmon_client import profiles
 from jobmon_client.errors import BadSetting
 
 PREFIX = "JOBMON_"
 LONGEST_INCREMENT = 2_592_000.0
 MOST_DELAYS = 100
 LONGEST_RUN_SILENCE = 5.0
+SECRET = frozenset({"JOBMON_TOKEN", "JOBMON_TOKEN_FILE"})
+OURS = SECRET | {"JOBMON_PROFILE"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class Settings:
     server_url: str | None = None
     database_url: str | None = None
     token: str | None = field(default=None, repr=False)
+    token_file: Path | None = None
+    profile: str | None = None
     data_dir: Path = Path()
     log_dir: Path = Path()
     heartbeat_interval: float = 30.0
@@ -67,17 +72,21 @@ def load(
     environment = os.environ if environment is None else environment
     values: dict[str, Any] = {}
     origins = dict.fromkeys(KNOWN, "default")
-    for origin, given in (
-        (
-            "file",
-            from_file(config_file or default_file(environment), environment, asked=config_file is not None),
-        ),
-        ("environment", from_environment(environment)),
-        ("flag", {name: value for name, value in (flags or {}).items() if value is not None}),
+    file = config_file or default_file(environment)
+    content = from_file(file, environment, asked=config_file is not None)
+    told = {name: value for name, value in (flags or {}).items() if value is not None}
+    for origin, given in profiles.in_order(
+        file, content, ("environment", from_environment(environment)), ("flag", told)
     ):
+        for name in profiles.left_behind(origin, given):
+            values.pop(name, None)
+            origins[name] = "default"
         for name, value in given.items():
             values[name] = checked(name, value, origin)
             origins[name] = origin
+    if "token_file" in values:
+        values["token"] = profiles.read_token(values["token_file"])
+        origins["token"] = origins["token_file"]
     values.setdefault("data_dir", home(environment, "XDG_DATA_HOME", ".local/share") / "jobmon")
     values.setdefault("log_dir", values["data_dir"] / "logs")
     values.setdefault("concurrency", len(os.sched_getaffinity(0)))
@@ -100,15 +109,19 @@ def spool_dir(settings: Settings, server_url: str, users_file: Path | None = Non
 
 def command_environment() -> dict[str, str]:
     """Return the environment for a user's command: ours without the token, which is not the command's to have."""
-    return {name: value for name, value in os.environ.items() if name != "JOBMON_TOKEN"}
+    return {name: value for name, value in os.environ.items() if name not in SECRET}
 
 
 def agent_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment for an agent of ours: what it has to know and its command line does not say."""
+    """Return the environment for an agent of ours: what it has to know and its command line does not say.
+
+    Its token is told, not where we found it: that file, and our profiles, may be on another machine.
+    """
     told = ("token", "report_by_factor", "request_timeout", "kill_grace", "log_level")
     values = {name: getattr(settings, name) for name in told}
+    ours = {name: value for name, value in os.environ.items() if name not in OURS}
     return {
-        **os.environ,
+        **ours,
         **{PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None},
     }
 
@@ -224,6 +237,8 @@ KNOWN: dict[str, tuple[Callable[[object], object], str]] = {
     "server_url": (url, "an http:// or https:// address"),
     "database_url": (text, "a database address, such as sqlite:////path/to/file"),
     "token": (text, "a text that is not empty"),
+    "token_file": (path, "a path"),
+    "profile": (text, "the name of a table [profiles.NAME] in the file"),
     "data_dir": (path, "a path"),
     "log_dir": (path, "a path"),
     "heartbeat_interval": (number(0.05, 86_400), "seconds, from 0.05 to 86400"),

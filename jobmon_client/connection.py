@@ -12,7 +12,6 @@ from jobmon_client.api import Api
 from jobmon_client.config import Settings, spool_dir
 from jobmon_client.embedded import EmbeddedServer
 from jobmon_client.errors import ServerFailed
-from jobmon_client.http import Http
 
 FIRST_CONTACT = 10.0
 """Seconds to wait for a server that was named: a wrong address should be told soon."""
@@ -33,13 +32,7 @@ class Connection:
 
     def another(self, *, budget: float | None, stop: Event | None = None) -> Api:
         """Return an Api of the same server with other patience; seconds, None for as long as `stop` is not set."""
-        return make_api(self.settings, budget=budget, stop=stop)
-
-
-def make_api(settings: Settings, *, budget: float | None, stop: Event | None = None) -> Api:
-    """Return an Api of `settings.server_url`."""
-    url = settings.server_url or ""
-    return Api(Http(url, timeout=settings.request_timeout, budget=budget, stop=stop, token=settings.token))
+        return Api.from_settings(self.settings, budget=budget, stop=stop)
 
 
 @contextmanager
@@ -49,15 +42,15 @@ def connected(settings: Settings, *, keep: bool = False, stop: Event | None = No
     With `keep` an embedded server that vanishes is started again; once `stop` is set nothing waits for a lost server.
     """
     if settings.server_url:
-        api = make_api(settings, budget=min(FIRST_CONTACT, settings.retry_budget), stop=stop)
+        api = Api.from_settings(settings, budget=min(FIRST_CONTACT, settings.retry_budget), stop=stop)
         api.health()
-        yield Connection(settings, make_api(settings, budget=settings.retry_budget, stop=stop))
+        yield Connection(settings, Api.from_settings(settings, budget=settings.retry_budget, stop=stop))
         return
     with EmbeddedServer(settings, stop) as server:
         if keep:
             server.watch()
         found = replace(settings, server_url=server.url)
-        api = make_api(found, budget=settings.retry_budget, stop=stop)
+        api = Api.from_settings(found, budget=settings.retry_budget, stop=stop)
         try:
             yield Connection(found, api, server.users_file)
         except ServerFailed as error:

@@ -8,6 +8,8 @@ JobmonError
 │   ├── NotFound     404: no such id
 │   ├── Refused      409: the tables do not allow it (outcome)
 │   └── Malformed    422: the request itself is wrong (details)
+├── Closed           the client was closed; make another
+├── NotJson          what was to be sent is no JSON; nothing was sent
 ├── BadSetting       a setting has a value that it cannot have, or a name that nobody knows
 ├── UnknownCluster   no plugin of that name is installed
 └── ClusterError     a cluster could not do what it was asked
@@ -81,6 +83,23 @@ class Malformed(ReplyError):
         """Add the bad fields to the message, one a line."""
         problems = [f"{detail.get('field')}: {detail.get('problem')}" for detail in self.details]
         return "\n".join([super().__str__(), *problems])
+
+
+class Closed(JobmonError):
+    """The client was closed: it makes no more calls."""
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__("this client was closed: it makes no more calls; make another")
+
+
+class NotJson(JobmonError):
+    """A value cannot be sent; no call was made."""
+
+    def __init__(self, place: str, problem: str) -> None:
+        """Name the place by its dotted path."""
+        super().__init__(f"{place or 'it'} {problem}")
+        self.place = place
 
 
 class BadSetting(JobmonError):

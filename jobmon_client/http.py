@@ -12,11 +12,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import requests
 
 from jobmon_client.errors import (
     BadSetting,
+    Closed,
     Denied,
     JobmonError,
     Malformed,
@@ -27,6 +29,7 @@ from jobmon_client.errors import (
     Unreachable,
 )
 from jobmon_client.loop import Backoff
+from jobmon_client.payload import encoded
 
 PREFIX = "/api/v1"
 AGAIN = frozenset({429, 500, 502, 503, 504})
@@ -96,6 +99,10 @@ class Http:
         self._stop = stop or threading.Event()
         self._token = token
         self._local = threading.local()
+        self._lock = threading.Lock()
+        # Weak: the session of a thread that has ended goes with it.
+        self._sessions: WeakSet[requests.Session] = WeakSet()
+        self._closed = False
 
     def call(
         self,
@@ -106,9 +113,12 @@ class Http:
         query: Mapping[str, Any] | None = None,
         accept: Collection[int] = (),
     ) -> dict[str, Any]:
-        """Return the JSON object that the server answers with 2xx or one of `accept`; raise a JobmonError else."""
+        """Return the JSON object that the server answers with 2xx or one of `accept`; raise a JobmonError else.
+
+        What is no JSON is refused before anything is sent.
+        """
         deadline = None if self._budget is None else time.monotonic() + self._budget
-        data = None if payload is None else json.dumps(payload, separators=(",", ":")).encode()
+        data = None if payload is None else encoded(payload)
         backoff, failing = Backoff(), Failing()
         what = f"{method} {self.base_url}{PREFIX}{path}"
         while True:
@@ -154,6 +164,8 @@ class Http:
         raise ERRORS.get(reply.status_code, ReplyError)(reply.status_code, body or {})
 
     def _session(self) -> requests.Session:
+        if self._closed:
+            raise Closed
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = requests.Session()
@@ -162,12 +174,18 @@ class Http:
                 session.headers["Authorization"] = f"Bearer {self._token}"
             # Looking for proxies in the environment costs as much as the call, and loopback has none.
             session.trust_env = not self._loopback
+            with self._lock:
+                if self._closed:
+                    raise Closed
+                self._sessions.add(session)
         return session
 
     def close(self) -> None:
-        """Close the calling thread's session."""
-        session: requests.Session | None = self._local.__dict__.pop("session", None)
-        if session is not None:
+        """Close the connections of all threads; every further call raises Closed. To close again is no error."""
+        with self._lock:
+            self._closed = True
+            sessions = list(self._sessions)
+        for session in sessions:
             session.close()
 
 

@@ -60,7 +60,7 @@ def bind(api: Api, definition: WorkflowDefinition) -> int:
         {"name": name, "max_concurrently_running": limit} for name, limit in definition.arrays.items()
     ] or None
     for tasks in calls(definition.tasks):
-        api.bind_tasks(workflow_id, tasks, arrays)
+        api.bind_tasks(workflow_id, tasks, arrays=arrays)
         arrays = None
     return workflow_id
 

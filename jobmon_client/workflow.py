@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +26,10 @@ from jobmon_client.definition import (
     checked,
     examine,
 )
-from jobmon_client.errors import JobmonError
+from jobmon_client.errors import JobmonError, NotJson
 from jobmon_client.interrupts import Interrupts
 from jobmon_client.loop import Backoff
+from jobmon_client.payload import plain
 from jobmon_client.progress import shown
 from jobmon_client.run import OnProgress, Result, run
 from jobmon_client.run import resume as resume_run
@@ -55,13 +57,13 @@ class Workflow:
         self,
         name: str,
         *,
-        attributes: dict[str, Any] | None = None,
+        attributes: Any = None,
         max_concurrently_running: int | None = None,
         **defaults: Any,
     ) -> None:
         """Take defaults for its tasks: any field of `task` but name, command and upstream. Raise InvalidDefinition."""
         self.name = name
-        self._attributes = attributes
+        self._attributes = attributes = _written(attributes)
         self._limit = max_concurrently_running
         self._defaults = defaults
         self._tasks: dict[str, TaskDefinition] = {}
@@ -90,6 +92,8 @@ class Workflow:
         `requested_resources`, `max_attempts`, `resource_scales`, `fallback_queues`, `priority`, `attributes`.
         """
         given = self._defaults | {key: value for key, value in fields.items() if value is not None}
+        if "attributes" in given:
+            given["attributes"] = _written(given["attributes"])
         names = upstream if isinstance(upstream, str | Task) else tuple(map(_name, upstream))
         problems = list(
             examine(TASK_FIELDS, {"name": name, "command": command, "upstream": names} | given, "")
@@ -269,6 +273,13 @@ def wait(
 def _quiet(chosen: config.Settings) -> None:
     if not structlog.is_configured():
         log.configure(chosen.log_level)
+
+
+def _written(attributes: Any) -> Any:
+    """Return attributes as JSON has them; what it does not have is left for the examination to name."""
+    with suppress(NotJson):
+        return plain(attributes)
+    return attributes
 
 
 def _name(upstream: Task | str) -> str:

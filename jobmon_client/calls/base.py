@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from jobmon_client.http import Http
+from jobmon_client.payload import plain
+
+#: Fields that hold whatever a caller has: a named tuple in them is an object, not a list.
+WRITTEN = frozenset({"result", "attributes", "arguments", "value"})
 
 
 class Calls:
@@ -29,7 +33,7 @@ class Calls:
         self.close()
 
     def close(self) -> None:
-        """Close the calling thread's connections."""
+        """Close the connections of all threads; every further call raises Closed."""
         self._http.close()
 
     def _get(self, path: str, *, accept: Sequence[int] = (), **query: Any) -> dict[str, Any]:
@@ -37,5 +41,9 @@ class Calls:
         return self._http.call("GET", path, query=given, accept=accept)
 
     def _post(self, path: str, *, accept: Sequence[int] = (), **facts: Any) -> dict[str, Any]:
-        payload = {name: value for name, value in facts.items() if value is not None}
+        payload = {
+            name: plain(value, name) if name in WRITTEN else value
+            for name, value in facts.items()
+            if value is not None
+        }
         return self._http.call("POST", path, payload, accept=accept)

@@ -40,10 +40,10 @@ class Limits(Calls):
     def register_submission(
         self,
         submission_uuid: str,
+        *,
         cluster: str,
         distributor: str,
         task_instance_ids: Iterable[int],
-        *,
         distributor_id: str | None = None,
     ) -> dict[str, Any]:
         """Register what is handed to a cluster in one piece; the same name again is a `duplicate`."""

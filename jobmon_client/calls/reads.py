@@ -83,6 +83,10 @@ class Reads(Calls):
         """Return the tables that the server decides by."""
         return self._get("/fsm")
 
+    def config(self) -> dict[str, Any]:
+        """Return the server's limits and what else callers may rely on."""
+        return self._get("/config")
+
     def health(self) -> dict[str, Any]:
         """Return the liveness reply."""
         return self._get("/health")

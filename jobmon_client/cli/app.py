@@ -8,6 +8,7 @@ import click
 
 from jobmon_client import log
 from jobmon_client.cli import acting, completion, explain, instances, limits, reading, running, service, spool
+from jobmon_client.cli.options import profile
 from jobmon_client.config import load
 from jobmon_client.definition import InvalidDefinition
 from jobmon_client.embedded import ServerMissing, ServerNotStarted
@@ -17,6 +18,7 @@ from jobmon_client.errors import (
     JobmonError,
     Malformed,
     NotFound,
+    NotJson,
     UnknownCluster,
     Unreachable,
 )
@@ -34,6 +36,7 @@ EXIT_CODES: dict[type[JobmonError], int] = {
     UnknownCluster: USAGE,
     NotFound: USAGE,
     Malformed: USAGE,
+    NotJson: USAGE,
     Denied: USAGE,
     Unreachable: UNREACHABLE,
     ServerMissing: UNREACHABLE,
@@ -47,7 +50,7 @@ class Door(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
         try:
-            log.configure(load().log_level)
+            log.configure(load({"profile": ctx.params.get("profile")}).log_level)
             return super().invoke(ctx)
         except JobmonError as error:
             click.echo(f"jobmon: {error}", err=True)
@@ -57,7 +60,8 @@ class Door(click.Group):
 
 @click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="jobmon")
-def jobmon() -> None:
+@profile
+def jobmon(*, profile: str | None) -> None:
     """Run workflows of commands and see what became of each.
 
     Exit codes: 0 all well, 1 something failed, 2 usage, 3 the server cannot be reached.

@@ -8,6 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
+from jobmon_client import config
+from jobmon_client.config import Settings
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 COMMON = "Common options"
@@ -44,6 +47,19 @@ concurrency = click.option(
 reason = click.option(
     "--reason", cls=Shared, topic=COMMON, metavar="TEXT", help="Why: it is written into the journal."
 )
+
+
+profile = click.option(
+    "--profile",
+    metavar="NAME",
+    help="Settings of the table [profiles.NAME] of the configuration file. [JOBMON_PROFILE]",
+)
+
+
+def settings_of(**flags: object) -> Settings:
+    """Gather the settings of the command that runs: its flags, and the profile that was named before it."""
+    group = click.get_current_context().find_root()
+    return config.load({"profile": group.params.get("profile"), **flags})
 
 
 def print_json(value: object) -> None:

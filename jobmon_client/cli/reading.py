@@ -10,9 +10,8 @@ from typing import Any
 
 import click
 
-from jobmon_client import config
 from jobmon_client.api import Api
-from jobmon_client.cli.options import as_json, plain, print_json, server
+from jobmon_client.cli.options import as_json, plain, print_json, server, settings_of
 from jobmon_client.cli.tables import print_table
 from jobmon_client.connection import connected
 from jobmon_client.states import TaskStatus
@@ -26,7 +25,7 @@ limit = click.option(
 @contextmanager
 def api_of(server_url: str | None) -> Iterator[Api]:
     """Yield an Api of the server that was named, or of the embedded one."""
-    with connected(config.load({"server_url": server_url})) as connection:
+    with connected(settings_of(server_url=server_url)) as connection:
         yield connection.api
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from jobmon_client import config, files, progress
+from jobmon_client import files, progress
 from jobmon_client.api import Api
-from jobmon_client.cli.options import as_json, concurrency, one_line, plain, print_json, server
+from jobmon_client.cli.options import as_json, concurrency, one_line, plain, print_json, server, settings_of
 from jobmon_client.config import Settings
 from jobmon_client.connection import Connection, connected
 from jobmon_client.definition import WorkflowDefinition
@@ -47,7 +47,7 @@ def run(
     as_json: bool,
 ) -> None:
     """Run a workflow FILE (YAML or JSON) or a WfFormat 1.5 trace to its end."""
-    settings = config.load({"server_url": server_url, "concurrency": concurrency})
+    settings = settings_of(server_url=server_url, concurrency=concurrency)
     definition = files.load(file, time_scale=time_scale)
     if cluster:
         definition = definition.on_cluster(cluster)
@@ -77,7 +77,7 @@ def resume(
     as_json: bool,
 ) -> None:
     """Run what is left of a workflow that was interrupted or that failed; what failed has all its attempts again."""
-    settings = config.load({"server_url": server_url, "concurrency": concurrency})
+    settings = settings_of(server_url=server_url, concurrency=concurrency)
 
     def drive(connection: Connection, interrupts: Interrupts, on_progress: OnProgress) -> Result:
         return resume_on(connection, workflow_id, interrupts, on_progress, cluster, hot=hot)
@@ -100,7 +100,7 @@ def demo(*, server_url: str | None, concurrency: int | None, keep: Path | None, 
     """Run a real workflow: measure each module of Python's standard library, report on all."""
     from jobmon_client.demo import library
 
-    settings = config.load({"server_url": server_url, "concurrency": concurrency})
+    settings = settings_of(server_url=server_url, concurrency=concurrency)
     home = (keep or settings.data_dir / "demo" / uuid.uuid4().hex[:8]).absolute()
     work = home / "work"
     work.mkdir(parents=True, exist_ok=True)

@@ -6,8 +6,7 @@ from dataclasses import fields
 
 import click
 
-from jobmon_client import config
-from jobmon_client.cli.options import as_json, concurrency, print_json, server
+from jobmon_client.cli.options import as_json, concurrency, print_json, server, settings_of
 from jobmon_client.cli.tables import print_table
 from jobmon_client.config import Settings
 from jobmon_client.connection import connected
@@ -23,7 +22,7 @@ SECRET = "(set)"  # noqa: S105 - what is shown in its place
 @concurrency
 def distributor(*, cluster: str, server_url: str | None, concurrency: int | None) -> None:
     """Serve a cluster until a signal comes: claim, submit, keep alive, kill, triage."""
-    settings = config.load({"server_url": server_url, "concurrency": concurrency})
+    settings = settings_of(server_url=server_url, concurrency=concurrency)
     with Interrupts() as interrupts, connected(settings, keep=True, stop=interrupts.first) as connection:
         crew = Crew(connection.settings, [cluster], users_file=connection.users_file)
         crew.start()
@@ -47,7 +46,7 @@ def configuration() -> None:
 @as_json
 def show(*, origin: bool, server_url: str | None, concurrency: int | None, as_json: bool) -> None:
     """Show every setting: flag goes before environment, environment before file, file before default."""
-    settings = config.load({"server_url": server_url, "concurrency": concurrency})
+    settings = settings_of(server_url=server_url, concurrency=concurrency)
     rows = [(name, _shown(settings, name), settings.origins[name]) for name in _names()]
     if as_json:
         print_json(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from jobmon_client import config
-from jobmon_client.cli.options import as_json, print_json, server
+from jobmon_client.cli.options import as_json, print_json, server, settings_of
 from jobmon_client.cli.tables import print_table
 from jobmon_client.connection import connected
 from jobmon_client.worker.replay import replay
@@ -25,7 +24,7 @@ def spool() -> None:
 @as_json
 def list_waiting(*, server_url: str | None, as_json: bool) -> None:
     """List what waits, of workers that live too."""
-    with connected(config.load({"server_url": server_url})) as connection:
+    with connected(settings_of(server_url=server_url)) as connection:
         found = waiting(connection.spool_dir)
         directory = connection.spool_dir
     rows = [
@@ -49,7 +48,7 @@ def list_waiting(*, server_url: str | None, as_json: bool) -> None:
 @as_json
 def flush(*, server_url: str | None, as_json: bool) -> None:
     """Send what workers that are gone left behind."""
-    with connected(config.load({"server_url": server_url})) as connection:
+    with connected(settings_of(server_url=server_url)) as connection:
         done = replay(connection.api, connection.spool_dir)
     if as_json:
         print_json({"sent": done.sent, "refused": done.refused})
