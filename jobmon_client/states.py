@@ -157,3 +157,5 @@ class Reporter(StrEnum):
 LIVE_TASKS = frozenset({TaskStatus.QUEUED, TaskStatus.INSTANTIATING, TaskStatus.LAUNCHED, TaskStatus.RUNNING})
 #: Workflows in which nothing more happens by itself, and whose run has ended with them.
 WORKFLOW_OVER = frozenset({WorkflowStatus.DONE, WorkflowStatus.FAILED, WorkflowStatus.STOPPED})
+#: Workflows that wait for somebody: those that are over, and those whose run ended with work left. What is waited for.
+WORKFLOW_AT_REST = WORKFLOW_OVER | {WorkflowStatus.HALTED}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -12,6 +13,7 @@ from jobmon_server.config import Settings
 from jobmon_server.db.transaction import Database
 from jobmon_server.routes import BLUEPRINTS, authentication, door, health, metrics, openapi
 from jobmon_server.tally import Tally
+from jobmon_server.waiters import Waiters
 
 log = structlog.get_logger(__name__)
 
@@ -22,13 +24,19 @@ class Jobmon:
 
     database: Database
     settings: Settings
+    waiters: Waiters
 
 
-def create_app(database: Database, settings: Settings | None = None) -> Flask:
-    """Make the WSGI application over a database; nothing is read from disk or environment after this."""
+def create_app(
+    database: Database, settings: Settings | None = None, closing: Callable[[], bool] = lambda: False
+) -> Flask:
+    """Make the WSGI application over a database; nothing is read from disk or environment after this.
+
+    `closing` tells that the process is about to end, so that no request waits any longer.
+    """
     settings = settings or Settings()
     app = Flask("jobmon_server", static_folder=None, template_folder=None)
-    app.extensions["jobmon"] = Jobmon(database, settings)
+    app.extensions["jobmon"] = Jobmon(database, settings, Waiters(settings.threads, closing))
     app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
     door.install(app)
     for blueprint in BLUEPRINTS:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from jobmon_server.config import Settings
+from jobmon_server.courier import Courier
 from jobmon_server.db.transaction import Database
 from jobmon_server.duty import Duty
 from jobmon_server.keeper import Keeper
@@ -13,7 +14,7 @@ from jobmon_server.reaper import Reaper
 
 Kind = Callable[[Database, Settings, threading.Event], Duty]
 
-KINDS: tuple[Kind, ...] = (Reaper, Keeper)
+KINDS: tuple[Kind, ...] = (Reaper, Keeper, Courier)
 
 
 class Duties:

@@ -55,12 +55,12 @@ class Server:
                 schema.prepare(checked.engine)
             database = Database.connect(settings.database_url, THREADS)
             held.callback(database.dispose)
-            listening = make_server(
-                HOST, self._port, create_app(database, settings), threaded=True, request_handler=_Quiet
-            )
+            stopping = threading.Event()
+            app = create_app(database, settings, stopping.is_set)
+            listening = make_server(HOST, self._port, app, threaded=True, request_handler=_Quiet)
             held.callback(listening.server_close)
             self._serve(held, listening)
-            duties = Duties(database, settings, threading.Event())
+            duties = Duties(database, settings, stopping)
             duties.start()
             held.callback(duties.stop)
             self.url = f"http://{HOST}:{listening.server_port}"

@@ -79,6 +79,7 @@ class Server(Application):  # type: ignore[misc]
         self._board = Board(SLOTS)
         self._free = set(range(SLOTS))
         self._slot: int | None = None
+        self._worker: Any = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -92,7 +93,7 @@ class Server(Application):  # type: ignore[misc]
             "when_ready": self._announce,
             "pre_fork": self._give_slot,
             "child_exit": self._take_slot,
-            "post_worker_init": _listen_to_the_arbiter,
+            "post_worker_init": self._begin,
         }
         for name, value in given.items():
             self.cfg.set(name, value)
@@ -116,7 +117,9 @@ class Server(Application):  # type: ignore[misc]
             database.dispose()
 
         self.cfg.set("worker_exit", end)
-        return create_app(database, self.settings)
+        return create_app(
+            database, self.settings, lambda: self._worker is not None and not self._worker.alive
+        )
 
     def _give_slot(self, _arbiter: Any, worker: Any) -> None:
         """Say, in the arbiter, where the worker that is forked next will count."""
@@ -127,6 +130,11 @@ class Server(Application):  # type: ignore[misc]
         """Give the slot of a worker that has ended to the next."""
         if worker.tally_slot is not None:
             self._free.add(worker.tally_slot)
+
+    def _begin(self, worker: Any) -> None:
+        """Know, in a worker, which it is, and let the arbiter's signals come."""
+        self._worker = worker
+        _listen_to_the_arbiter()
 
     def run(self) -> None:
         """Run the arbiter; it exits the process."""
@@ -171,7 +179,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 
-def _listen_to_the_arbiter(_worker: Any) -> None:
+def _listen_to_the_arbiter() -> None:
     """Ctrl-C reaches the whole process group and the arbiter alone acts on it; what it has sent meanwhile comes now."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})

@@ -157,6 +157,13 @@ KEPT = _layout.add(
     ("what",),
     [("flagged",), ("purged",), ("removed",), ("failed",)],
 )
+CALLBACKS = _layout.add(
+    "jobmon_callbacks",
+    "Tries to post to a callback URL, by whether they were taken.",
+    ("delivered",),
+    [("true",), ("false",)],
+)
+COURIER_FAILURES = _layout.add("jobmon_courier_failures", "Rounds of the courier that failed.")
 
 
 class Tally:

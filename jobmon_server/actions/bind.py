@@ -30,13 +30,17 @@ _MOST_PROBLEMS = 100
 
 @dataclass(frozen=True, slots=True)
 class BoundWorkflow:
-    """A workflow that is known now, or was before (`duplicate`); `clamped` if it is not kept for as long as was asked."""
+    """A workflow that is known now, or was before (`duplicate`).
+
+    `clamped` if it is not kept for as long as was asked; `differed` are fields that it has otherwise, and keeps.
+    """
 
     outcome: Outcome
     workflow_id: int
     status: WorkflowStatus
     expiry_seconds: int
     clamped: bool
+    differed: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +57,17 @@ def bind_workflow(connection: Connection, settings: Settings, **definition: Any)
     kept, clamped = kept_seconds(settings, definition.get("expiry_seconds"))
     known = binding.find_workflow(connection, definition.get("client_id"), definition.get("request_id"))
     if known is not None:
-        return BoundWorkflow(Outcome.DUPLICATE, known.id, known.status, known.expiry_seconds, clamped)
+        asked = definition | ({"expiry_seconds": kept} if "expiry_seconds" in definition else {})
+        differed = [name for name, value in asked.items() if getattr(known, name) != value]
+        return BoundWorkflow(
+            Outcome.DUPLICATE, known.id, known.status, known.expiry_seconds, clamped, differed
+        )
     try:
         workflow_id = binding.add_workflow(connection, {**definition, "expiry_seconds": kept})
     except IntegrityError as taken:
         raise LostRace from taken
     index_attributes(connection, workflow_attribute, [(workflow_id, definition.get("attributes"))])
-    return BoundWorkflow(Outcome.APPLIED, workflow_id, WorkflowStatus.REGISTERED, kept, clamped)
+    return BoundWorkflow(Outcome.APPLIED, workflow_id, WorkflowStatus.REGISTERED, kept, clamped, [])
 
 
 def kept_seconds(settings: Settings, asked: int | None) -> tuple[int, bool]:
@@ -95,11 +103,24 @@ def bind_tasks(
     array_ids = binding.arrays(connection, workflow_id, {task["array"] for task in new}, list(arrays))
     added = _add(connection, locked.workflow_id, new, array_ids, known, locked.now)
     settle_locked(connection, locked)
+    return _bound(tasks, known, added)
+
+
+def bind_again(
+    connection: Connection, workflow_id: int, tasks: Sequence[dict[str, Any]]
+) -> BoundTasks | None:
+    """Return what binding these tasks once more comes to, whatever became of the workflow; None if one is new."""
+    _refuse_twice(tasks)
+    known = binding.known_tasks(connection, workflow_id, {task["name"] for task in tasks})
+    return _bound(tasks, known, {}) if len(known) == len(tasks) else None
+
+
+def _bound(tasks: Sequence[dict[str, Any]], known: dict[str, KnownTask], added: dict[str, int]) -> BoundTasks:
     ids = {name: task.task_id for name, task in known.items()} | added
     differed = [
         task["name"] for task in tasks if task["name"] in known and digest(task) != known[task["name"]].digest
     ]
-    return BoundTasks([ids[task["name"]] for task in tasks], differed, len(new))
+    return BoundTasks([ids[task["name"]] for task in tasks], differed, len(added))
 
 
 def digest(task: dict[str, Any]) -> str:

@@ -28,12 +28,10 @@ class KnownTask:
 
 
 def find_workflow(connection: Connection, client_id: str | None, request_id: str | None) -> Any:
-    """Return what this request made before: `id, status, expiry_seconds`; None when that is nothing, or is being deleted."""
+    """Return the row that this request made before; None when that is nothing, or is being deleted."""
     if client_id is None or request_id is None:
         return None
-    statement = select(
-        workflow.c.id, workflow.c.status, workflow.c.expiry_seconds, workflow.c.deleted_at
-    ).where(workflow.c.client_id == client_id, workflow.c.request_id == request_id)
+    statement = select(workflow).where(workflow.c.client_id == client_id, workflow.c.request_id == request_id)
     row = connection.execute(statement).one_or_none()
     if row is None or row.deleted_at is None:
         return row

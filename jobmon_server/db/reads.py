@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.engine import Connection
 
-from jobmon_client.states import Reporter, TaskInstanceStatus
+from jobmon_client.states import Reporter, TaskInstanceStatus, TaskStatus, WorkflowStatus
 from jobmon_server.db.keeping import as_shown
 from jobmon_server.db.models import array, array_batch, edge, task, task_instance, workflow, workflow_run
+from jobmon_server.db.models_control import callback
 from jobmon_server.db.models_records import error_log, journal
 from jobmon_server.db.pairs import by_index
 from jobmon_server.errors import Unknown
@@ -141,18 +142,36 @@ def read_workflow(connection: Connection, workflow_id: int) -> Row:
     """Return a workflow, how many tasks it has of each status, and its last run. Raises `Unknown`."""
     hidden = {"id", "last_run_id", "deleted_at"}
     columns = [column for column in workflow.c if column.name not in hidden]
+    told = select(callback.c.status).where(callback.c.workflow_id == workflow.c.id)
+    last_told = told.order_by(callback.c.id.desc()).limit(1).scalar_subquery()
     statement = (
         select(
             workflow.c.id.label("workflow_id"),
             *columns,
             workflow.c.last_run_id.label("workflow_run_id"),
             workflow_run.c.status.label("workflow_run_status"),
+            last_told.label("callback_status"),
         )
         .outerjoin(workflow_run, workflow_run.c.id == workflow.c.last_run_id)
         .where(workflow.c.id == workflow_id, workflow.c.deleted_at.is_(None))
     )
     (row,) = as_shown(connection, [_one(connection, statement, "workflow", workflow_id)])
     return {**row, "tasks": count_tasks(connection, [workflow_id]).get(workflow_id, {})}
+
+
+def workflow_status(connection: Connection, workflow_id: int) -> WorkflowStatus:
+    """Return a workflow's status alone: what who waits for it asks again and again. Raises `Unknown`."""
+    statement = select(workflow.c.status).where(workflow.c.id == workflow_id, workflow.c.deleted_at.is_(None))
+    found: WorkflowStatus = _one(connection, statement, "workflow", workflow_id)["status"]
+    return found
+
+
+def task_status(connection: Connection, task_id: int) -> TaskStatus:
+    """Return a task's status alone. Raises `Unknown`."""
+    found: TaskStatus = _one(connection, select(task.c.status).where(task.c.id == task_id), "task", task_id)[
+        "status"
+    ]
+    return found
 
 
 def count_tasks(connection: Connection, workflow_ids: Sequence[int]) -> dict[int, dict[str, int]]:

@@ -10,8 +10,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, bindparam, exists, insert, or_, select, update
 from sqlalchemy.engine import Connection
 
-from jobmon_client.states import WORKFLOW_OVER, TaskStatus, WorkflowRunStatus, WorkflowStatus
-from jobmon_server.db import clock
+from jobmon_client.states import (
+    WORKFLOW_AT_REST,
+    WORKFLOW_OVER,
+    TaskStatus,
+    WorkflowRunStatus,
+    WorkflowStatus,
+)
+from jobmon_server.db import callbacks, clock
 from jobmon_server.db.models import array, task, workflow, workflow_run
 from jobmon_server.db.pairs import by_index
 from jobmon_server.db.transaction import LostRace
@@ -198,7 +204,10 @@ def _each_has(statuses: Iterable[TaskStatus], **columns: int) -> ColumnElement[b
 
 
 def write_status(connection: Connection, locked: LockedWorkflow, status: WorkflowStatus) -> None:
-    """Set a locked workflow's status; what is over is kept for its time from now on, what goes on again is kept."""
+    """Set a locked workflow's status; what is over is kept for its time from now on, what goes on again is kept.
+
+    The only writer of it, and so the only one who has news for the callback URL.
+    """
     values: dict[str, Any] = {"status": status, "updated_at": locked.now}
     if status in WORKFLOW_OVER:
         values |= {
@@ -208,6 +217,8 @@ def write_status(connection: Connection, locked: LockedWorkflow, status: Workflo
     else:
         values |= dict.fromkeys(("finished_at", "expires_at", "expired_at"))
     _guarded(connection, workflow, locked.workflow_id, locked.status, values)
+    if locked.callback_url is not None and status in WORKFLOW_AT_REST:
+        callbacks.add(connection, locked.workflow_id, status, locked.callback_url, locked.now)
 
 
 def write_run(connection: Connection, locked: LockedRun, status: WorkflowRunStatus, **values: Any) -> None:

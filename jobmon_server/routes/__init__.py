@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask_smorest import Blueprint
 
 from jobmon_server.routes import (
+    callbacks,
     configuration,
     distributor,
     fsm,
@@ -16,6 +17,7 @@ from jobmon_server.routes import (
     reads,
     reports,
     submissions,
+    waiting,
     worker,
     workflow,
 )
@@ -24,6 +26,8 @@ from jobmon_server.routes import (
 BLUEPRINTS: tuple[Blueprint, ...] = (
     workflow.workflow,
     operator.operator,
+    waiting.waiting,
+    callbacks.callbacks,
     limits.limits,
     keeping.keeping,
     worker.worker,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from marshmallow import ValidationError
 
-from jobmon_server.routes.fields import LARGEST_ID, Plain, Whole
+from jobmon_server.routes.fields import LARGEST_ID, Plain, Real, Whole
 
+_DECIMAL = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 Word_ = TypeVar("Word_", bound=StrEnum)
 
 
@@ -26,6 +28,17 @@ class Digits(Whole):
         if not (text.isascii() and text.isdigit() and len(text) <= 19):
             raise ValidationError(f"must be a whole number from {self.minimum} to {self.maximum}")
         return super().check(int(text))
+
+
+class Decimal(Real):
+    """A number without a sign, written in digits, with a point if it has a fraction."""
+
+    def check(self, value: Any) -> float:
+        """Read the digits."""
+        text = str(value)
+        if not _DECIMAL.fullmatch(text):
+            raise ValidationError(f"must be a number from {self.minimum} to {self.maximum}")
+        return super().check(float(text))
 
 
 class Words(Plain[list[Word_]], Generic[Word_]):

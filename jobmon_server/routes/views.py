@@ -9,6 +9,7 @@ from marshmallow import fields
 
 from jobmon_client.states import (
     AccountingStatus,
+    CallbackStatus,
     Outcome,
     Reporter,
     Status,
@@ -199,6 +200,7 @@ class WorkflowView(WorkflowLine):
     owner = _text(null=True)
     owner_group = _text(null=True)
     tenant = _text(null=True)
+    callback_status = _word(CallbackStatus, null=True)
     expiry_seconds = _count()
     finished_at = _time(null=True)
     expires_at = _time(null=True)

@@ -11,6 +11,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from jobmon_client.states import Outcome
 from jobmon_server.actions import bind, runs
 from jobmon_server.actions.queue import queue_tasks
+from jobmon_server.addresses import LONGEST_URL, problem_of
 from jobmon_server.routes.fields import (
     Attributes,
     Count,
@@ -37,6 +38,21 @@ MOST_ATTEMPTS = 1000
 DEFAULT_ATTEMPTS = 3
 
 
+class CallbackUrl(Exact):
+    """Where it is told that a workflow is DONE, FAILED, STOPPED or HALTED: http or https, nothing link-local."""
+
+    def __init__(self, **options: Any) -> None:
+        """Take what is no longer than browsers take."""
+        super().__init__(1, LONGEST_URL, **options)
+
+    def check(self, value: Any) -> str:
+        """Refuse what would never be posted to, as far as it can be told now."""
+        url = super().check(value)
+        if problem := problem_of(url):
+            raise ValidationError(problem)
+        return url
+
+
 class NewWorkflow(Schema):
     """A workflow to bind."""
 
@@ -46,7 +62,7 @@ class NewWorkflow(Schema):
     attributes = Attributes()
     configuration = Name()
     max_concurrently_running = Whole(minimum=0, maximum=LARGEST_LIMIT)
-    callback_url = Text()
+    callback_url = CallbackUrl()
     expiry_seconds = Whole(minimum=0, maximum=LARGEST_EXPIRY)
 
     @validates_schema(skip_on_field_errors=True)
@@ -58,13 +74,17 @@ class NewWorkflow(Schema):
 
 
 class BoundWorkflow(Schema):
-    """The workflow's id, new or known; for how long it is kept once it is over, `clamped` if that is not what was asked."""
+    """The workflow's id, new or known; for how long it is kept once it is over, `clamped` if that is not what was asked.
+
+    `differed` names fields that a known one has otherwise, and keeps.
+    """
 
     workflow_id = Id(required=True)
     status = Text(required=True)
     outcome = Text(required=True)
     expiry_seconds = Count(required=True)
     clamped = Flag(required=True)
+    differed = fields.List(Text(), required=True)
 
 
 class NewTask(Schema):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jobmon_server.app import create_app
 from jobmon_server.routes import BLUEPRINTS, openapi
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
+    from jobmon_server.db.transaction import Database
     from tests.support.path import Path
 
 #: Of one to three calls each: some twenty seconds on either database.
@@ -120,6 +122,12 @@ def reports(document: dict[str, Any]) -> st.SearchStrategy[Any]:
     # Deferred, because Hypothesis warns of a strategy whose repr is long.
     some = st.deferred(lambda: st.one_of(*kinds))
     return st.fixed_dictionaries({"reports": st.lists(some | ANYTHING, max_size=6)})
+
+
+@pytest.fixture
+def app(database: Database) -> Flask:
+    """A server that is about to end, so that nobody waits."""
+    return create_app(database, closing=lambda: True)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from jobmon_server.actions.reap import overdue
 from jobmon_server.actions.report import report_many
 from jobmon_server.app import create_app
 from jobmon_server.db import dag, pages, pairs, reads, subjects, workflows
+from jobmon_server.db.positions import read_position
 from jobmon_server.db.transaction import Database
 from jobmon_server.fsm.task_instance import TENDED
 from tests.race.watched import listening
@@ -32,6 +33,7 @@ KEYS = {
     "sqlite_autoindex_task_instance_1": ATTEMPT,
     "sqlite_autoindex_task_instance_2": STEP,
     "sqlite_autoindex_edge_1": "PRIMARY",
+    "sqlite_autoindex_array_batch_1": "PRIMARY",
 }
 
 
@@ -158,6 +160,21 @@ def test_a_settle_finds_what_is_not_passed_on_and_whom_to_tell(filled: Path, dat
         step for step in plans(database, lambda c: dag.release_done(c, filled.workflow_id)) if step[0] in BIG
     }
     assert found == {("task", SCHEDULE), ("task", "PRIMARY"), ("edge", "PRIMARY")}
+
+
+def test_a_place_in_the_queue_is_counted_by_what_waits_and_what_is_claimed(
+    filled: Path, database: Database
+) -> None:
+    (waits,) = filled.get(f"/workflow/{filled.workflow_id}/tasks?status=QUEUED&limit=1")["tasks"]
+    found = set(plans(database, lambda c: read_position(c, waits["task_id"])))
+    assert found == {
+        ("task", "PRIMARY"),
+        ("task_instance", ATTEMPT),
+        ("array_batch", "PRIMARY"),
+        ("others_batch", "PRIMARY"),
+        ("other", "ix_task_instance_claim"),
+        ("other", "ix_task_instance_report_by"),
+    }
 
 
 @pytest.fixture
