@@ -65,6 +65,25 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandReply:
+    """What became of a command that was asked for; it has an id if its instance will be told."""
+
+    outcome: Outcome
+    status: TaskInstanceStatus | None
+    command_id: int | None
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> Self:
+        """Make it from the wire's object."""
+        status = body.get("status")
+        return cls(
+            Outcome(body["outcome"]),
+            None if status is None else TaskInstanceStatus[status],
+            body.get("command_id"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class RunReply:
     """What became of an act on a workflow run or of an operator's act; `status` is that of what was acted on."""
 

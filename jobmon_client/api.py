@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from jobmon_client.answers import BatchReply, Claim, Reply, RunReply, run_reply
 from jobmon_client.calls.acts import Acts
+from jobmon_client.calls.commands import Commands
 from jobmon_client.calls.keeping import Keeping
 from jobmon_client.calls.limits import Limits
 from jobmon_client.calls.reads import Reads
@@ -22,7 +23,7 @@ from jobmon_client.http import Http
 REFUSALS = (404, 409)
 
 
-class Api(Reads, Acts, Limits, Keeping):
+class Api(Reads, Acts, Limits, Keeping, Commands):
     """The one client class: what owners, distributors and workers say; what else can be asked is in its groups."""
 
     @classmethod
@@ -188,7 +189,7 @@ class Api(Reads, Acts, Limits, Keeping):
     def log_report_by(
         self, task_instance_id: int, *, worker_id: str, next_report_increment: float, **facts: Any
     ) -> Reply:
-        """One heartbeat; facts: `distributor_id, stdout, stderr, metrics`."""
+        """One heartbeat; facts: `distributor_id, stdout, stderr, metrics, progress, attributes, acknowledged`."""
         return self._report(
             task_instance_id,
             "log_report_by",
@@ -210,13 +211,13 @@ class Api(Reads, Acts, Limits, Keeping):
         )
 
     def log_done(self, task_instance_id: int, *, worker_id: str, **facts: Any) -> Reply:
-        """The command exited with 0; facts: `stdout_log, stderr_log, usage, result`."""
+        """The command exited with 0; facts: `stdout_log, stderr_log, usage, result, attributes`."""
         return self._report(task_instance_id, "log_done", worker_id=worker_id, **facts)
 
     def log_error_worker_node(
         self, task_instance_id: int, *, worker_id: str, error_state: str, error_description: str, **facts: Any
     ) -> Reply:
-        """The command failed, or was killed as told; facts as of `log_done`."""
+        """The command failed, or was killed as told; facts as of `log_done`, and `reason_code`."""
         return self._report(
             task_instance_id,
             "log_error_worker_node",

@@ -121,6 +121,27 @@ class CommandStatus(StrEnum):
     OBSOLETE = "OBSOLETE"
 
 
+class CommandName(StrEnum):
+    """What a worker can be told to do with the command that it runs."""
+
+    KILL = "kill"
+    SET_HEARTBEAT_INTERVAL = "set_heartbeat_interval"
+    SIGNAL = "signal"
+
+
+class CommandSignal(StrEnum):
+    """What can be sent to a running command; to end it for good is a kill, which its worker reports as what it is."""
+
+    HANGUP = "SIGHUP"
+    INTERRUPT = "SIGINT"
+    QUIT = "SIGQUIT"
+    TERMINATE = "SIGTERM"
+    USER_1 = "SIGUSR1"
+    USER_2 = "SIGUSR2"
+    PAUSE = "SIGSTOP"
+    CONTINUE = "SIGCONT"
+
+
 class Scope(StrEnum):
     """What a token allows; an operator may do everything, everybody may look."""
 
@@ -128,6 +149,17 @@ class Scope(StrEnum):
     WORKER = "worker"
     DISTRIBUTOR = "distributor"
     OPERATOR = "operator"
+
+
+class ReasonCode(StrEnum):
+    """The words that we ourselves give as the reason of a status; other reporters have their own."""
+
+    DEADLINE_PASSED = "deadline_passed"
+    TOLD_TO_STOP = "told_to_stop"
+    STOPPED = "stopped"
+    WITHDRAWN = "withdrawn"
+    STARTED_AFRESH = "started_afresh"
+    KILLED_BY_COMMAND = "killed_by_command"
 
 
 class Outcome(StrEnum):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from jobmon_client.states import Outcome, Reporter
+from jobmon_client.states import Outcome, ReasonCode, Reporter
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_server.actions.reports import Report
 from jobmon_server.db.clock import seconds_after
@@ -55,6 +55,8 @@ def moved(was: Locked, plan: Plan, report: Report) -> Change:
         is_journalled=True,
         reason=plan.reason or report.text,
         error=error,
+        attributes=report.attributes,
+        sample=report.sample,
     )
 
 
@@ -66,7 +68,8 @@ def _instance_values(was: Locked, plan: Plan, report: Report, report_by: datetim
         "status_at": was.now,
         "updated_at": was.now,
         "report_by": report_by,
-        **report.facts,
+        **_reason(was, plan),
+        **_brought(was, report),
         **report.always,
     }
     if was.pair.worker_id is None and report.by.worker_id is not None:
@@ -80,6 +83,24 @@ def _instance_values(was: Locked, plan: Plan, report: Report, report_by: datetim
     if status in TASK_INSTANCE.terminal:
         values["finished_at"] = was.now
     return values
+
+
+def _reason(was: Locked, plan: Plan) -> dict[str, Any]:
+    """Return why an instance has its new status, where its reporter gives no word for it.
+
+    One that was to be killed and has ended as it was told keeps the word of that.
+    """
+    if plan.reason is not None:
+        return {"reason_code": ReasonCode.TOLD_TO_STOP.value}
+    is_killed = was.pair.task_instance is TI.KILL_SELF and plan.task_instance in FAILED
+    return {} if is_killed else {"reason_code": None}
+
+
+def _brought(was: Locked, report: Report) -> dict[str, Any]:
+    """Return the columns that an applied report writes for what it brings; a measurement is counted."""
+    if report.sample is None:
+        return report.facts
+    return {**report.facts, "metric_samples": was.metric_samples + 1}
 
 
 def task_values(was: Locked, plan: Plan) -> dict[str, Any]:
@@ -98,7 +119,7 @@ def _stayed(was: Locked, plan: Plan, report: Report) -> Change:
     """Return the change of a report that moves nothing: a deadline extended, a late id kept, a refusal recorded."""
     values: dict[str, Any] = {}
     if plan.applied:
-        values = {**report.facts, "heartbeat_at": was.now}
+        values = {**_brought(was, report), "heartbeat_at": was.now}
     if plan.outcome not in {Outcome.INVALID, Outcome.FENCED}:
         values |= report.always
     extends = plan.applied or (plan.outcome is Outcome.DUPLICATE and bool(report.always))
@@ -118,6 +139,8 @@ def _stayed(was: Locked, plan: Plan, report: Report) -> Change:
         instance=values,
         is_journalled=is_journalled,
         reason=plan.reason or report.text,
+        attributes=report.attributes if plan.applied else None,
+        sample=report.sample if plan.applied else None,
     )
 
 
@@ -161,4 +184,5 @@ def followed(change: Change) -> Locked:
         next_report_increment=change.instance.get("next_report_increment", was.next_report_increment),
         is_launched=was.is_launched or change.plan.task_instance is TI.LAUNCHED,
         is_started=was.is_started or change.plan.task_instance is TI.RUNNING,
+        metric_samples=was.metric_samples + (change.sample is not None),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from jobmon_client.states import Outcome, Reporter, WorkflowStatus
+from jobmon_client.states import Outcome, ReasonCode, Reporter, TaskInstanceStatus, WorkflowStatus
 from jobmon_server.actions.decide import moved
 from jobmon_server.actions.report import Verdict, verdict
 from jobmon_server.actions.reports import Report
@@ -80,6 +80,12 @@ def close_overdue(connection: Connection, task_instance_ids: Sequence[int]) -> l
         plan = plan_transition(was.pair, wanted, _REAPER)
         text = f"its deadline as {was.pair.task_instance} passed at {was.report_by} UTC"
         if plan.applied:
-            changes.append(moved(was, plan, Report(wanted, _REAPER, text=text)))
+            changes.append(moved(was, plan, Report(wanted, _REAPER, facts=_why(was), text=text)))
     write_many(connection, changes)
     return [verdict(change) for change in changes]
+
+
+def _why(was: pairs.Locked) -> dict[str, str]:
+    """One that was to be killed has ended for that, and not because nobody said so in time."""
+    was_told = was.pair.task_instance is TaskInstanceStatus.KILL_SELF
+    return {} if was_told else {"reason_code": ReasonCode.DEADLINE_PASSED.value}

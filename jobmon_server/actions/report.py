@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, TaskInstanceStatus, TaskStatus
 from jobmon_server.actions.decide import decide, decide_claim, followed
+from jobmon_server.actions.exchange import Exchanged, exchange
 from jobmon_server.actions.reports import Report
 from jobmon_server.actions.scaling import with_resources
 from jobmon_server.db import pairs
@@ -31,12 +32,15 @@ class Verdict:
     assignment: dict[str, Any] | None = None
     left_workflow_id: int | None = None
     place: dict[str, int] = field(default_factory=dict)
+    exchanged: Exchanged | None = None
 
     @property
     def is_remarkable(self) -> bool:
-        """Whether a batch reply lists it: not applied, or the status is not the one that its report wanted."""
-        return self.outcome is not Outcome.APPLIED or (
-            self.wanted is not None and self.status is not self.wanted
+        """Whether a batch reply lists it: not applied, not the status that its report wanted, or there is more to tell."""
+        return (
+            self.outcome is not Outcome.APPLIED
+            or (self.wanted is not None and self.status is not self.wanted)
+            or (self.exchanged is not None and self.exchanged.is_remarkable)
         )
 
 
@@ -48,7 +52,9 @@ def report(connection: Connection, task_instance_id: int, news: Report) -> Verdi
         return Verdict(Outcome.UNKNOWN, task_instance_id)
     (change,) = with_resources(connection, [decide(was, news)])
     write(connection, change)
-    return verdict(change, news)
+    said = verdict(change, news)
+    told = exchange(connection, [(change, news)])
+    return replace(said, exchanged=told[0]) if told else said
 
 
 def report_many(connection: Connection, items: Sequence[tuple[int, Report]]) -> list[Verdict | None]:
@@ -59,7 +65,8 @@ def report_many(connection: Connection, items: Sequence[tuple[int, Report]]) -> 
     locked = pairs.lock_many(connection, (task_instance_id for task_instance_id, _ in items))
     now = dict(locked.pairs)
     verdicts: list[Verdict | None] = []
-    changes: list[Change] = []
+    heard: list[tuple[Change, Report]] = []
+    places: list[int] = []
     for task_instance_id, news in items:
         was = now.get(task_instance_id)
         if was is None:
@@ -67,13 +74,17 @@ def report_many(connection: Connection, items: Sequence[tuple[int, Report]]) -> 
             verdicts.append(None if is_passed_over else Verdict(Outcome.UNKNOWN, task_instance_id))
             continue
         change = decide(was, news)
-        changes.append(change)
+        heard.append((change, news))
+        places.append(len(verdicts))
         now[task_instance_id] = followed(change)
         verdicts.append(verdict(change, news))
     waves = Waves()
-    for change in with_resources(connection, changes):
+    for change in with_resources(connection, [change for change, _ in heard]):
         waves.add(change)
     waves.write(connection)
+    for at, told in exchange(connection, heard).items():
+        change, news = heard[at]
+        verdicts[places[at]] = replace(verdict(change, news), exchanged=told)
     return verdicts
 
 

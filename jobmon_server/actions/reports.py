@@ -8,6 +8,8 @@ from typing import Any
 
 from jobmon_client.states import Reporter
 from jobmon_client.states import TaskInstanceStatus as TI
+from jobmon_server.db.commands import Acknowledgement
+from jobmon_server.db.samples import Sample
 from jobmon_server.fsm.plan import By
 
 #: Facts of a report that are columns of the instance, stored under their own names when it is applied.
@@ -20,14 +22,18 @@ STORED = (
     "stdout_log",
     "stderr_log",
     "usage",
-    "metrics",
     "result",
+    "progress",
+    "reason_code",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report. `wanted` is None for a heartbeat; `always` are columns written whatever the outcome but `invalid`."""
+    """One report. `wanted` is None for a heartbeat; `always` are columns written whatever the outcome but `invalid`.
+
+    What is no column of the instance: `attributes` and `sample`, kept when it is applied, and `acknowledged`.
+    """
 
     wanted: TI | None
     by: By
@@ -37,6 +43,14 @@ class Report:
     text: str | None = None
     only_overdue: bool = False
     is_batch: bool = False
+    attributes: dict[str, Any] | None = None
+    sample: Sample | None = None
+    acknowledged: tuple[Acknowledgement, ...] = ()
+
+    @property
+    def asks_for_commands(self) -> bool:
+        """Whether who makes it can be told what to do with the command."""
+        return self.wanted is None or self.wanted is TI.RUNNING
 
 
 def _facts(given: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +68,17 @@ def log_running(**given: Any) -> Report:
 
 def log_report_by(**given: Any) -> Report:
     """Make a worker's sign of life."""
-    return Report(None, _worker(given), given["next_report_increment"], _facts(given))
+    sample = given.get("metrics")
+    facts = _facts(given) if sample is None else {**_facts(given), "metrics": sample.values}
+    return Report(
+        None,
+        _worker(given),
+        given["next_report_increment"],
+        facts,
+        attributes=given.get("attributes"),
+        sample=sample if sample is not None and sample.values else None,
+        acknowledged=tuple(Acknowledgement(**one) for one in given.get("acknowledged", ())),
+    )
 
 
 def log_report_by_batch(**given: Any) -> Report:
@@ -64,12 +88,18 @@ def log_report_by_batch(**given: Any) -> Report:
 
 def log_done(**given: Any) -> Report:
     """Make the report of a command that succeeded."""
-    return Report(TI.DONE, _worker(given), facts=_facts(given))
+    return Report(TI.DONE, _worker(given), facts=_facts(given), attributes=given.get("attributes"))
 
 
 def log_error_worker_node(**given: Any) -> Report:
     """Make the report of a command that failed, or of a worker that has killed it."""
-    return Report(given["error_state"], _worker(given), facts=_facts(given), text=given["error_description"])
+    return Report(
+        given["error_state"],
+        _worker(given),
+        facts=_facts(given),
+        text=given["error_description"],
+        attributes=given.get("attributes"),
+    )
 
 
 def log_distributor_id(**given: Any) -> Report:
@@ -85,7 +115,8 @@ def log_launched(**given: Any) -> Report:
 
 def log_no_distributor_id(**given: Any) -> Report:
     """Make the report that a submission failed."""
-    return Report(TI.NO_DISTRIBUTOR_ID, By(Reporter.DISTRIBUTOR), text=given["error_message"])
+    by = By(Reporter.DISTRIBUTOR)
+    return Report(TI.NO_DISTRIBUTOR_ID, by, facts=_facts(given), text=given["error_message"])
 
 
 def log_known_error(**given: Any) -> Report:

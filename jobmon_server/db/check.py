@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, TaskInstanceStatus, TaskStatus, WorkflowStatus
 from jobmon_server.db.models import edge, task, task_instance, workflow, workflow_run
-from jobmon_server.db.models_control import metadata
+from jobmon_server.db.models_control import command, metadata, metric_sample
 from jobmon_server.db.models_records import error_log, journal
 from jobmon_server.fsm.consistent import CLOSED_AS, live_pairs
 from jobmon_server.fsm.task import LIVE
@@ -200,6 +200,26 @@ def _() -> Select[Any]:
 def _() -> Select[Any]:
     left = exists().where(task.c.workflow_id == workflow.c.id, task.c.status != TaskStatus.DONE)
     return select(workflow.c.id).where(workflow.c.status == WorkflowStatus.DONE, left)
+
+
+@_rule("an instance counts the commands that it has not acknowledged")
+def _() -> Select[Any]:
+    waiting = (
+        select(func.count())
+        .where(command.c.task_instance_id == task_instance.c.id, command.c.acknowledged_at.is_(None))
+        .correlate(task_instance)
+        .scalar_subquery()
+    )
+    return select(task_instance.c.id).where(task_instance.c.pending_commands != waiting)
+
+
+@_rule("every measurement was counted")
+def _() -> Select[Any]:
+    uncounted = exists().where(
+        metric_sample.c.task_instance_id == task_instance.c.id,
+        metric_sample.c.slot >= task_instance.c.metric_samples,
+    )
+    return select(task_instance.c.id).where(uncounted)
 
 
 def _lost_parents(connection: Connection) -> list[Violation]:

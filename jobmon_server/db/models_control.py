@@ -67,7 +67,9 @@ command = new_table(
     Column("num_deliveries", Integer, nullable=False, server_default="0"),
     Column("acknowledged_at", Instant),
     Column("result", FreeText),
-    Index(None, "task_instance_id"),
+    # Who asks twice under one name, because a reply was lost, means one command.
+    Column("request_id", Exact(NAME_LENGTH)),
+    UniqueConstraint("task_instance_id", "request_id"),
 )
 
 # A ring for each instance: sample n is in slot n modulo the cap, so that its history is bounded without a sweep.

@@ -13,10 +13,13 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Reporter
 from jobmon_server.db.models import task, task_instance
+from jobmon_server.db.models_control import metric_sample, task_instance_attribute
 from jobmon_server.db.models_records import error_log, journal
 from jobmon_server.db.noted import note
 from jobmon_server.db.pairs import Locked
+from jobmon_server.db.samples import Sample
 from jobmon_server.db.transaction import LostRace
+from jobmon_server.db.upsert import upsert
 from jobmon_server.fsm.plan import By, Plan
 from jobmon_server.tally import Noted
 
@@ -38,6 +41,8 @@ class Change:
     reporter_id: str | None = None
     reason: str | None = None
     error: str | None = None
+    attributes: dict[str, Any] | None = None
+    sample: Sample | None = None
 
 
 def write(connection: Connection, change: Change) -> None:
@@ -56,6 +61,8 @@ def write(connection: Connection, change: Change) -> None:
         connection.execute(insert(journal), _journal_row(change))
     if change.error is not None:
         connection.execute(insert(error_log), _error_row(change))
+    if change.attributes or change.sample is not None:
+        _keep(connection, [change])
     note(connection, _noted(change))
 
 
@@ -75,7 +82,29 @@ def write_many(connection: Connection, changes: Sequence[Change]) -> None:
     errors = [_error_row(change) for change in changes if change.error is not None]
     if errors:
         connection.execute(insert(error_log), errors)
+    _keep(connection, [change for change in changes if change.attributes or change.sample is not None])
     note(connection, *map(_noted, changes))
+
+
+def _keep(connection: Connection, changes: Sequence[Change]) -> None:
+    """Keep what reports bring beside the columns of their instances: attributes and measurements."""
+    attributes: list[dict[str, Any]] = []
+    samples: list[dict[str, Any]] = []
+    for change in changes:
+        place = {"task_instance_id": change.was.task_instance_id}
+        given = (change.attributes or {}).items()
+        attributes += [
+            {**place, "name": name, "value": value, "updated_at": change.was.now} for name, value in given
+        ]
+        if change.sample is not None:
+            slot = change.sample.slot(change.was.metric_samples)
+            values = change.sample.values.items()
+            samples += [
+                {**place, "slot": slot, "name": name, "time": change.was.now, "value": value}
+                for name, value in values
+            ]
+    upsert(connection, task_instance_attribute, attributes)
+    upsert(connection, metric_sample, samples)
 
 
 def _update_one(connection: Connection, table: Table, row_id: int, was: Any, values: dict[str, Any]) -> None:

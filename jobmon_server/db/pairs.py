@@ -40,6 +40,8 @@ _INSTANCE_COLUMNS = (
     task_instance.c.distributor,
     task_instance.c.launched_at,
     task_instance.c.started_at,
+    task_instance.c.pending_commands,
+    task_instance.c.metric_samples,
     clock.now().label("now"),
 )
 _TASK_COLUMNS = (
@@ -90,6 +92,8 @@ class Locked:
     now: datetime
     assignment: dict[str, Any] | None = None
     status_at: datetime | None = None
+    pending_commands: int = 0
+    metric_samples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +245,8 @@ def _locked(
         now=now,
         assignment=assignment,
         status_at=instance.status_at,
+        pending_commands=instance.pending_commands,
+        metric_samples=instance.metric_samples,
     )
 
 

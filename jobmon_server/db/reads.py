@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import Reporter, TaskInstanceStatus, TaskStatus, WorkflowStatus
 from jobmon_server.db.keeping import as_shown
 from jobmon_server.db.models import array, array_batch, edge, task, task_instance, workflow, workflow_run
-from jobmon_server.db.models_control import callback
+from jobmon_server.db.models_control import callback, task_instance_attribute
 from jobmon_server.db.models_records import error_log, journal
 from jobmon_server.db.pairs import by_index
 from jobmon_server.errors import Unknown
@@ -41,7 +41,22 @@ def read_task_instance(connection: Connection, task_instance_id: int) -> Row:
         .where(task_instance.c.id == task_instance_id)
     )
     row = _one(connection, statement, "task instance", task_instance_id)
-    return {**row, **_errors_by_name(connection, task_instance_id, row["status"])}
+    attributes = read_attributes(connection, task_instance_id)
+    return {
+        **row,
+        **_errors_by_name(connection, task_instance_id, row["status"]),
+        "attributes": attributes,
+    }
+
+
+def read_attributes(connection: Connection, task_instance_id: int) -> Row:
+    """Return what an instance's command or worker noted of this attempt, by name."""
+    statement = (
+        select(task_instance_attribute.c.name, task_instance_attribute.c.value)
+        .where(task_instance_attribute.c.task_instance_id == task_instance_id)
+        .order_by(task_instance_attribute.c.name)
+    )
+    return {row.name: row.value for row in connection.execute(statement)}
 
 
 def _errors_by_name(connection: Connection, task_instance_id: int, status: TaskInstanceStatus) -> Row:
@@ -67,7 +82,7 @@ def read_error_log(connection: Connection, task_instance_id: int) -> list[Row]:
         .where(error_log.c.task_instance_id == task_instance_id)
         .order_by(error_log.c.error_time, error_log.c.id)
     )
-    return _known(connection, every(connection, statement), task_instance_id)
+    return known(connection, every(connection, statement), task_instance_id)
 
 
 def read_journal(connection: Connection, task_instance_id: int, last: int | None = None) -> list[Row]:
@@ -88,10 +103,11 @@ def read_journal(connection: Connection, task_instance_id: int, last: int | None
         .order_by(journal.c.id.desc())
         .limit(last)
     )
-    return _known(connection, every(connection, statement)[::-1], task_instance_id)
+    return known(connection, every(connection, statement)[::-1], task_instance_id)
 
 
-def _known(connection: Connection, rows: list[Row], task_instance_id: int) -> list[Row]:
+def known(connection: Connection, rows: list[Row], task_instance_id: int) -> list[Row]:
+    """Return what was found of an instance. Raises `Unknown` where nothing was found because there is no such instance."""
     if not rows:
         exists = select(task_instance.c.id).where(task_instance.c.id == task_instance_id)
         _one(connection, exists, "task instance", task_instance_id)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
-from jobmon_client.states import Outcome, Reporter, TaskInstanceStatus, TaskStatus
+from jobmon_client.states import Outcome, ReasonCode, Reporter, TaskInstanceStatus, TaskStatus
 from jobmon_server.db import clock
 from jobmon_server.db.models import task, task_instance
 from jobmon_server.db.models_records import error_log, journal
@@ -186,12 +186,22 @@ def _instance_values(was: LockedSubject, act: Act) -> dict[str, Any]:
             "status_by": _OPERATOR,
             "status_at": was.now,
             "report_by": None,
+            "reason_code": _reason_code(act).value,
         }
         if act.task_instance in TASK_INSTANCE.terminal:
             values["finished_at"] = was.now
         elif was.next_report_increment is not None:
             values["report_by"] = clock.seconds_after(was.now, was.next_report_increment)
     return {**values, "updated_at": was.now} if values else values
+
+
+def _reason_code(act: Act) -> ReasonCode:
+    """Return why an act ended an instance, or told it to end."""
+    if act.task is TaskStatus.STOPPED:
+        return ReasonCode.STOPPED
+    if act.requeue:
+        return ReasonCode.STARTED_AFRESH
+    return ReasonCode.WITHDRAWN
 
 
 def _journal_row(was: LockedSubject, act: Act, reason: str, actor: str | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from flask_smorest import Blueprint
 
 from jobmon_server.routes import (
     callbacks,
+    commands,
     configuration,
     distributor,
     fsm,
@@ -29,6 +30,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     waiting.waiting,
     callbacks.callbacks,
     limits.limits,
+    commands.commands,
     keeping.keeping,
     worker.worker,
     distributor.distributor,

@@ -23,6 +23,13 @@ class Command(Schema):
     arguments = Attributes(required=True)
 
 
+class Acknowledged(Schema):
+    """What became of an acknowledgement: `applied`, `duplicate`, or `unknown` where the instance has no such command."""
+
+    command_id = Id(required=True)
+    outcome = Text(required=True)
+
+
 class ReportReply(Schema):
     """What became of a report, and how things stand now."""
 
@@ -32,6 +39,7 @@ class ReportReply(Schema):
     task_status = Text(required=True, allow_none=True)
     report_by = fields.DateTime(required=True, allow_none=True)
     commands = fields.List(fields.Nested(Command), required=True)
+    acknowledged = fields.List(fields.Nested(Acknowledged))
 
 
 class Assignment(Schema):
@@ -69,6 +77,7 @@ class BatchItem(Schema):
     task_status = Text(allow_none=True)
     report_by = fields.DateTime(allow_none=True)
     commands = fields.List(fields.Nested(Command))
+    acknowledged = fields.List(fields.Nested(Acknowledged))
     error = Attributes()
 
 
@@ -81,8 +90,7 @@ class BatchReply(Schema):
 
 def verdict_reply(verdict: Verdict) -> Response:
     """Reply to a single report."""
-    body = said(verdict)
-    body["commands"] = []
+    body = {**said(verdict), "commands": [], **exchanged(verdict)}
     may_start = verdict.outcome in {Outcome.APPLIED, Outcome.DUPLICATE}
     if verdict.assignment is not None and may_start:
         body["task_instance"] = verdict.assignment
@@ -119,6 +127,14 @@ def said(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def exchanged(verdict: Verdict) -> dict[str, Any]:
+    """Give what is told beside it: commands that wait, and what became of those acknowledged."""
+    if verdict.exchanged is None:
+        return {}
+    told = {"commands": verdict.exchanged.commands, "acknowledged": verdict.exchanged.acknowledged}
+    return {name: list(some) for name, some in told.items() if some}
+
+
 def explain(verdict: Verdict) -> str:
     """Say why a report was refused."""
     if verdict.outcome is Outcome.UNKNOWN:
@@ -142,7 +158,7 @@ def allowed(verdict: Verdict) -> list[dict[str, str]]:
 
 def batch_item(verdict: Verdict, **place: int) -> dict[str, Any]:
     """Give the entry of one item of a batch."""
-    item = {**said(verdict), **place}
+    item = {**said(verdict), **place, **exchanged(verdict)}
     if verdict.outcome not in _ACCEPTED:
         item["error"] = {"code": verdict.outcome, "message": explain(verdict), "details": allowed(verdict)}
     return item

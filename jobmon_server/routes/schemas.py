@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from jobmon_client.states import TaskInstanceStatus
+from jobmon_server.db.parts import NAME_LENGTH, REASON_LENGTH
 from jobmon_server.fsm.task_instance import ERROR_STATES
 from jobmon_server.routes.fields import (
+    LARGEST_RESULT,
     Attributes,
     Exact,
     Id,
@@ -16,8 +18,11 @@ from jobmon_server.routes.fields import (
     Whole,
     Word,
 )
+from jobmon_server.routes.measured import AttemptAttributes, Line, Metrics
+from jobmon_server.routes.quick import Items
 
 LARGEST_BATCH = 10_000
+MOST_ACKNOWLEDGED = 1_000
 LARGEST_LIMIT = 2**31 - 1
 MOST_TASKS = 100_000
 
@@ -62,13 +67,23 @@ class Running(Deadline, WorkerReport):
     stderr = Text()
 
 
+class Acknowledgement(Schema):
+    """A command that its worker has, with what the worker made of it in words."""
+
+    command_id = Id(required=True)
+    result = Text(LARGEST_RESULT)
+
+
 class Heartbeat(Deadline, WorkerReport):
     """The worker lives."""
 
     distributor_id = Name()
     stdout = Text()
     stderr = Text()
-    metrics = Attributes()
+    metrics = Metrics()
+    progress = Line(NAME_LENGTH)
+    attributes = AttemptAttributes()
+    acknowledged = Items(Acknowledgement, maximum=MOST_ACKNOWLEDGED)
 
 
 class Done(WorkerReport):
@@ -82,6 +97,7 @@ class Done(WorkerReport):
     stderr_log = Text()
     usage = Attributes()
     result = Result(allow_none=True)
+    attributes = AttemptAttributes()
 
 
 class WorkerError(Done):
@@ -89,6 +105,7 @@ class WorkerError(Done):
 
     error_state = error_state(required=True)
     error_description = Text(required=True)
+    reason_code = Exact(1, REASON_LENGTH)
 
 
 class DistributorId(Deadline):
@@ -101,6 +118,7 @@ class NoDistributorId(Schema):
     """The submission failed."""
 
     error_message = Text(required=True)
+    reason_code = Exact(1, REASON_LENGTH)
 
 
 class KnownError(NoDistributorId):

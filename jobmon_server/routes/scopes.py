@@ -24,6 +24,7 @@ POSTS: dict[Scope, tuple[str, ...]] = {
     Scope.WORKER: (
         *(f"{_INSTANCE}/{name}" for name in WORKER_REPORTS),
         "/task_instance/log_report_by/batch",
+        "/commands/acknowledge",
         "/reports",
     ),
     Scope.DISTRIBUTOR: (

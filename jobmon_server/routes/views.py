@@ -94,6 +94,7 @@ class TaskInstanceView(Schema):
     stderr_log = _text(null=True)
     usage = _object()
     metrics = _object()
+    attributes = Attributes(required=True)
     result = fields.Raw(required=True, allow_none=True)
     error_state = _word(TaskInstanceStatus, null=True)
     error_description = _text(null=True)

@@ -74,6 +74,7 @@ class Refusal(Schema):
     applied = Whole()
     matched = Whole()
     commands = fields.List(fields.Dict())
+    acknowledged = fields.List(fields.Dict())
     error = fields.Nested(Reason, required=True)
 
 

@@ -21,7 +21,13 @@ OPERATIONS = sorted((path, method) for path, operations in DOCUMENT["paths"].ite
 OPERATIONS = [(path, method) for path, method in OPERATIONS if method in {"get", "post"}]
 GETS = [path for path, method in OPERATIONS if method == "get"]
 #: What Prometheus scrapes tells that the database is away; what it asks for beside is ignored.
-WITHOUT_DATABASE = {"/api/v1/config", "/api/v1/health", "/api/v1/fsm", "/api/v1/metrics"}
+WITHOUT_DATABASE = {
+    "/api/v1/config",
+    "/api/v1/health",
+    "/api/v1/fsm",
+    "/api/v1/metrics",
+    "/api/v1/metric_names",
+}
 POSTS = [path for path, method in OPERATIONS if method == "post"]
 
 

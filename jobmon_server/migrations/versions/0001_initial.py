@@ -341,15 +341,14 @@ def upgrade() -> None:
     sa.Column('num_deliveries', sa.Integer(), server_default='0', nullable=False),
     sa.Column('acknowledged_at', types.Instant, nullable=True),
     sa.Column('result', types.FreeText(), nullable=True),
+    sa.Column('request_id', types.Exact(255), nullable=True),
     sa.ForeignKeyConstraint(['task_instance_id'], ['task_instance.id'], name=op.f('fk_command_task_instance_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_command')),
+    sa.UniqueConstraint('task_instance_id', 'request_id', name=op.f('uq_command_task_instance_id_request_id')),
     mysql_charset='utf8mb4',
     mysql_engine='InnoDB',
     sqlite_autoincrement=True
     )
-    with op.batch_alter_table('command', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_command_task_instance_id'), ['task_instance_id'], unique=False)
-
     op.create_table('journal',
     sa.Column('id', types.Id, autoincrement=True, nullable=False),
     sa.Column('task_instance_id', types.Id, nullable=False),
