@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,23 +71,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scale = SCALES[given.scale] if given.scale else QUICK if given.quick else FULL
     options = {"traces": given.traces, "with_peers": not given.no_peers}
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us
     with (
         tempfile.TemporaryDirectory(prefix="jobmon-bench-") as name,
         bench(scale, Path(name), given.repetitions, **options) as made,
     ):
-        found = run(made, given.only or tuple(SECTIONS))
-    found["figures"]["run"]["seconds"] = round(time.monotonic() - began, 1)
-    if given.json:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        for found in run(made, given.only or tuple(SECTIONS)):
+            found["figures"]["run"]["seconds"] = round(time.monotonic() - began, 1)
+            keep(given.json, found)
     if given.report:
         write(given.report, found)
     print(json.dumps(found["ratios"], indent=1))
     return 1 if any("failed" in section for section in found["figures"].values()) else 0
 
 
-def run(made: Bench, names: Sequence[str]) -> dict[str, Any]:
-    """Measure these sections, in the order of SECTIONS; what stands in performance.json."""
+def keep(path: Path | None, found: dict[str, Any]) -> None:
+    """Write the figures: after each section, for a run is long."""
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def run(made: Bench, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Measure these sections, in the order of SECTIONS; after each, what stands in performance.json."""
     about: dict[str, Any] = {
         "scale": made.scale.name,
         "repetitions": made.repetitions,
@@ -107,7 +115,7 @@ def run(made: Bench, names: Sequence[str]) -> dict[str, Any]:
             began = time.monotonic()
             figures[name] = _measured(measure, made)
             figures["run"]["seconds_by_section"][name] = round(time.monotonic() - began, 1)
-    return {**here, "ratios": ratios(figures), "figures": figures}
+            yield {**here, "ratios": ratios(figures), "figures": figures}
 
 
 def _measured(measure: Callable[[Bench], dict[str, Any]], made: Bench) -> dict[str, Any]:

@@ -119,6 +119,22 @@ def _errors(figures: Figures) -> float | None:
     return float(sum(found)) if found else None
 
 
+def _rows_read(name: str) -> Callable[[Figures], float | None]:
+    """Return the ratio of rows that InnoDB reads for one call in the largest table to those in the smallest."""
+
+    def found(figures: Figures) -> float | None:
+        sizes = dig(figures, "size", "sizes") or ()
+        if len(sizes) < 2:
+            return None
+        large, small = (
+            dig(figures, "size", f"{name}_{one}", "rows_read_for_one", "median")
+            for one in (max(sizes), min(sizes))
+        )
+        return ratio(large, small)
+
+    return found
+
+
 def _reaped(figures: Figures) -> float | None:
     """Return the exponent of the reaper's pass where nothing is overdue."""
     found: float | None = dig(figures, "reaper", "exponents", "reaper_pass_idle")
@@ -164,6 +180,10 @@ TARGETS = (
     Target("one report, largest table to smallest", RATIOS["report_1m_vs_10k"], most=1.2),
     Target("one claim, largest table to smallest", RATIOS["claim_1m_vs_10k"], most=1.2),
     Target("one read, largest table to smallest", RATIOS["read_1m_vs_10k"], most=1.2),
+    *(
+        Target(f"rows read for one {name}, largest table to smallest", _rows_read(name), most=1.2)
+        for name in ("report", "claim")
+    ),
     Target("exponent of the reaper's pass with nothing overdue", _reaped, most=0.1),
     Target(
         "scheduling a layer, deep workflow to shallow",

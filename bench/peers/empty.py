@@ -66,9 +66,9 @@ def serving(directory: Path) -> Iterator[tuple[str, int]]:
 
 
 def answers(url: str) -> bool:
-    """Whether something answers there, whatever it says."""
+    """Whether something answers there in time, whatever it says."""
     try:
         requests.get(url, timeout=5)
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
     return True

@@ -50,6 +50,7 @@ class Scale:
     seconds: float
     clients: Sequence[int]
     report_sizes: Sequence[int]
+    rows: int
     heartbeat_sizes: Sequence[int]
     life_sizes: Sequence[int]
     table_sizes: Sequence[int]
@@ -67,6 +68,7 @@ FULL = Scale(
     seconds=4.0,
     clients=(1, 8, 32, 128),
     report_sizes=(10, 100, 1_000, 10_000),
+    rows=20_000,
     heartbeat_sizes=(1_000, 10_000, 50_000),
     life_sizes=(1_000, 10_000, 50_000, 100_000),
     table_sizes=(10_000, 100_000, 1_000_000),
@@ -83,6 +85,7 @@ QUICK = Scale(
     seconds=1.0,
     clients=(1, 8, 32, 128),
     report_sizes=(10, 100, 1_000),
+    rows=8_000,
     heartbeat_sizes=(1_000, 10_000),
     life_sizes=(1_000, 10_000),
     table_sizes=(10_000, 100_000),
@@ -99,6 +102,7 @@ TINY = Scale(
     seconds=0.2,
     clients=(1, 8),
     report_sizes=(10, 100),
+    rows=400,
     heartbeat_sizes=(100, 200),
     life_sizes=(50, 100),
     table_sizes=(1_000, 2_000),
@@ -168,6 +172,21 @@ class Bench:
         """Measure the CPU of MariaDB and of these processes with their children."""
         groups = {name: family(pid) for name, pid in processes.items()}
         return Meter(groups if self.mariadb_pid is None else {**groups, "mariadb": [self.mariadb_pid]})
+
+    def rows_read(self) -> int:
+        """Return how many rows MariaDB has read so far: a scan shows there, whatever the machine does meanwhile."""
+        with contextlib.closing(self.mariadb.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("SHOW GLOBAL STATUS LIKE 'Handler_read%'")
+            return sum(int(value) for _, value in cursor.fetchall())
+
+    @contextmanager
+    def rows_counted(self) -> Iterator[list[int]]:
+        """Append, after the block, how many rows were read in it; what the question itself reads is left out."""
+        first = self.rows_read()
+        second = self.rows_read()
+        found: list[int] = []
+        yield found
+        found.append(max(0, self.rows_read() - second - (second - first)))
 
     def settings(self) -> dict[str, Any]:
         """Return what MariaDB says of itself."""

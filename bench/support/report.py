@@ -37,17 +37,10 @@ def _lines(path: Path, found: Found, drawn: Sequence[Path]) -> Iterator[str]:
     yield "# Performance"
     yield f"\n{HOW.format(json=path.with_suffix('.json').name)}\n"
     yield from _setting(found)
-    for name, section in figures.items():
-        if "failed" in section:
-            yield f"* **{name} failed in this run and is missing below:** {section['failed']}"
     yield "\n## What is promised\n"
     yield from _targets(figures)
     yield "\n## Single reports\n"
-    yield f"{BARE}\n"
-    yield from _loads(figures.get("reports"))
-    if missing := dig(figures, "reports", "jobmon_missing"):
-        yield f"\nJobmon 3.2.2 was not measured: {missing}"
-    yield f"\n{ELSEWHERE}"
+    yield from _singles(figures)
     for name, title in (
         ("batches", "Many reports a call"),
         ("heartbeats", "Heartbeats"),
@@ -60,6 +53,7 @@ def _lines(path: Path, found: Found, drawn: Sequence[Path]) -> Iterator[str]:
     yield from _life(figures.get("life") or {})
     yield "\n## Cost as work and tables grow\n"
     yield from _exponents(figures)
+    yield from _rows_read(figures)
     yield from (f"\n![{one.stem}]({one.relative_to(path.parent)})" for one in drawn)
     yield "\n## Whole workflows on this machine\n"
     yield from _local(figures)
@@ -74,6 +68,17 @@ def _setting(found: Found) -> Iterator[str]:
     yield f"* {', '.join(f'{name} {version}' for name, version in found['versions'].items())}"
     yield f"* server: {_pairs(run['server'])}"
     yield f"* MariaDB: {_pairs({name: value for name, value in run['mariadb'].items() if name not in {'version', 'datadir'}})}"
+    for name, section in found["figures"].items():
+        if "failed" in section:
+            yield f"* **{name} failed in this run and is missing below:** {section['failed']}"
+
+
+def _singles(figures: Found) -> Iterator[str]:
+    yield f"{BARE}\n"
+    yield from _loads(figures.get("reports"))
+    if missing := dig(figures, "reports", "jobmon_missing"):
+        yield f"\nJobmon 3.2.2 was not measured: {missing}"
+    yield f"\n{ELSEWHERE}"
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
@@ -174,6 +179,20 @@ def _exponents(figures: Found) -> Iterator[str]:
         if (value := dig(figures, "scheduling", name)) is not None:
             sizes = f"{dig(figures, 'scheduling', 'small', 'tasks'):,} and {dig(figures, 'scheduling', 'large', 'tasks'):,} tasks"
             yield _row(f"scheduling: {name.replace('_', ' ')}", sizes, f"ratio {value}")
+
+
+def _rows_read(figures: Found) -> Iterator[str]:
+    """Rows that MariaDB read for one call, by the size of the tables, or for one id of a batch, by its size."""
+    read = [
+        (name, value)
+        for section in ("heartbeats", "size")
+        for name, one in (figures.get(section) or {}).items()
+        if isinstance(one, Mapping) and (value := dig(one, "rows_read_for_one"))
+    ]
+    if read:
+        yield "\nRows that MariaDB read for one call (of a batch: for one id): a scan would show here, whatever the machine does.\n"
+        yield from _header("operation and size", "rows")
+        yield from (_row(name.replace("_", " "), _spread(value)) for name, value in read)
 
 
 def _local(figures: Found) -> Iterator[str]:

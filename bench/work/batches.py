@@ -19,7 +19,6 @@ from jobmon_client.states import TaskInstanceStatus
 from tests.support.server import LiveServer
 
 MOST_CALLS = 40
-MOST_ROWS = 40_000
 BARE_ROWS = 20_000
 """Rows made for each second of a bare connection."""
 
@@ -28,7 +27,7 @@ def ours(
     bench: Bench, server: LiveServer, connection: pymysql.Connection[Cursor], size: int, clients: int
 ) -> dict[str, Any]:
     """Calls of this size from so many clients; each figure a second is of reports."""
-    calls = max(clients, min(MOST_CALLS * clients, MOST_ROWS // size))
+    calls = max(clients, min(MOST_CALLS * clients, bench.scale.rows // size))
     block = fill(connection, calls * size, TaskInstanceStatus.LAUNCHED)
     scripts = [reports(piece) for piece in block.pieces(size)]
     meter = bench.meter(server=server.process.pid)

@@ -26,8 +26,9 @@ def measure(bench: Bench) -> dict[str, Any]:
             return measured(drive(server.url, singles, clients, seconds=bench.scale.seconds), meter)
 
         def batch(size: int) -> dict[str, Any]:
-            load = drive(server.url, [(heartbeats(block.ids[:size]),)])
-            return measured(load, rows=load.requests * size)
+            with bench.rows_counted() as read:
+                load = drive(server.url, [(heartbeats(block.ids[:size]),)])
+            return {**measured(load, rows=load.requests * size), "rows_read_for_one": read[0] / size}
 
         batch(sizes[0])
         subjects: dict[str, Callable[[], dict[str, Any]]] = {

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import Any
 
 from bench.support.bench import Bench, interleaved, measured, say, summary
-from bench.support.load import drive, request
+from bench.support.load import Script, drive, request
 from bench.support.numbers import dig, exponent
 from bench.support.rows import LARGEST_WORKFLOW, Block, analyze, fill
 from bench.support.said import claim, lives
@@ -96,14 +96,14 @@ class Sizes:
         """Running then done, one after the other."""
         with self._bench.connect(self._made.url) as connection:
             block = fill(connection, self._bench.scale.calls, TaskInstanceStatus.LAUNCHED)
-        return measured(drive(self._url, lives(block)))
+        return self._driven(lives(block))
 
     def claims(self) -> dict[str, Any]:
         """Claims of a few instances."""
         calls = max(1, self._bench.scale.calls // 5)
         with self._bench.connect(self._made.url) as connection:
             fill(connection, calls * CLAIM, TaskInstanceStatus.QUEUED, cluster="claimed")
-        return measured(drive(self._url, [(claim("bench", "claimed", CLAIM),)] * calls))
+        return self._driven([(claim("bench", "claimed", CLAIM),)] * calls)
 
     def reads(self) -> dict[str, Any]:
         """What people and programs look at."""
@@ -115,7 +115,12 @@ class Sizes:
         scripts += [(request("journal", f"/task_instance/{one}/journal"),) for one in ids]
         scripts += [(request("workflow", f"/workflow/{one.workflow_id}"),) for one in few]
         scripts += [(request("page", f"/workflow/{one.workflow_id}/tasks?limit=100"),) for one in few]
-        return measured(drive(self._url, scripts))
+        return self._driven(scripts)
+
+    def _driven(self, scripts: Sequence[Script]) -> dict[str, Any]:
+        with self._bench.rows_counted() as read:
+            load = drive(self._url, scripts)
+        return {**measured(load), "rows_read_for_one": read[0] / max(1, load.requests)}
 
 
 def measure(bench: Bench) -> dict[str, Any]:
