@@ -9,6 +9,7 @@
     ├── Invalid                409  invalid
     ├── Fenced                 409  fenced
     ├── Busy                   503  busy            retry_after, seconds
+    ├── Refused                409  refused         ends a command with exit code 3
     ├── CorruptRow             500  corrupt_row     details: [{"table", "column", "id"}]
     └── ConfigurationError     500  configuration   ends a command with exit code 2
         ├── WrongSchema        500  wrong_schema    the database is older, newer or somebody else's
@@ -122,6 +123,14 @@ class Busy(JobmonServerError):
         """Say after how many seconds another try is worth while."""
         self.retry_after = retry_after
         super().__init__(message, details=[{"retry_after": retry_after}])
+
+
+class Refused(JobmonServerError):
+    """It is not done unless it is meant."""
+
+    http_status = 409
+    code = "refused"
+    exit_code = 3
 
 
 class CorruptRow(JobmonServerError):

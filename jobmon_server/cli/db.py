@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from jobmon_server.cli import keeping, upkeep
 from jobmon_server.cli.base import database_option, opened
 
 
@@ -21,8 +22,9 @@ def db_upgrade(**flags: Any) -> None:
     """Bring the schema to this version's revision, or make it."""
     from jobmon_server.db.schema import upgrade
 
-    with opened(flags) as (database, _):
-        click.echo(f"The schema is of revision {upgrade(database.engine)}.")
+    with opened(flags) as (database, settings):
+        revision = upgrade(database.engine, settings.extra_indexes)
+        click.echo(f"The schema is of revision {revision}.")
 
 
 @db.command("check")
@@ -48,4 +50,7 @@ def db_check(as_json: bool, **flags: Any) -> None:
     sys.exit(1 if violations else 0)
 
 
+for module in (keeping, upkeep):
+    for command in module.COMMANDS:
+        db.add_command(command)
 COMMANDS = (db,)

@@ -75,5 +75,6 @@ def _utc_now_text() -> str:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A writer takes its lock at once: FOR UPDATE means nothing to SQLite.
-    read_only = connection.get_execution_options().get("read_only", False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if not options.get("without_transaction", False):
+        connection.exec_driver_sql("BEGIN" if options.get("read_only", False) else "BEGIN IMMEDIATE")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Column, MetaData, String, Table, func, insert, inspect, select, update
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from jobmon_server.db import indexes, views
 from jobmon_server.db.columns import missing
 from jobmon_server.db.models_control import metadata
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Busy, ConfigurationError, WrongSchema
+from jobmon_server.extra_index import ExtraIndex
 
 #: The revision that this version's code works on; a test compares it with the migrations.
 HEAD = "0001"
@@ -35,9 +37,9 @@ def prepare(engine: Engine) -> None:
     Database(engine).transact(_prepare)
 
 
-def upgrade(engine: Engine) -> str:
-    """Bring the schema to this version's revision, or make it; return the revision."""
-    return Database(engine).transact(_upgrade)
+def upgrade(engine: Engine, extra: Sequence[ExtraIndex] = ()) -> str:
+    """Bring the schema to this version's revision, or make it, with the indexes of this site; return the revision."""
+    return Database(engine).transact(_upgrade, extra)
 
 
 def is_empty(connection: Connection) -> bool:
@@ -124,7 +126,7 @@ def _create(connection: Connection) -> None:
         _make(connection)
 
 
-def _upgrade(connection: Connection) -> str:
+def _upgrade(connection: Connection, extra: Sequence[ExtraIndex]) -> str:
     from jobmon_server.migrations import upgrade_to_head
 
     with _alone(connection):
@@ -132,7 +134,10 @@ def _upgrade(connection: Connection) -> str:
             _make(connection)
         elif revision(connection) in _older():
             upgrade_to_head(connection)
-        return check_current(connection)
+        found = check_current(connection)
+        views.make(connection)
+        indexes.make_missing(connection, indexes.known(connection, extra))
+        return found
 
 
 def _make(connection: Connection) -> None:
@@ -144,6 +149,7 @@ def _make(connection: Connection) -> None:
         table.create(connection, checkfirst=True)
         for index in table.indexes:
             index.create(connection, checkfirst=True)
+    views.make(connection)
     connection.execute(update(version).values(version_num=HEAD))
 
 

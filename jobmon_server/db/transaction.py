@@ -105,6 +105,17 @@ class Database:
                 raise Busy from error
             raise
 
+    def outside(self, query: Action[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what no transaction may hold, each statement by itself; raises `Busy` when the database is away or locked."""
+        alone = self.engine.execution_options(without_transaction=True)
+        try:
+            with self._writing, alone.connect() as connection:
+                return query(connection, *args, **kwargs)
+        except (DBAPIError, PoolTimeout) as error:
+            if is_worth_a_rerun(error):
+                raise Busy from error
+            raise
+
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()

@@ -13,6 +13,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
+from jobmon_server.db import views
+
 
 def configuration() -> Config:
     """Return Alembic's configuration, which names this folder."""
@@ -28,7 +30,9 @@ def revisions() -> list[str]:
 
 
 def upgrade_to_head(connection: Connection) -> None:
-    """Run the revisions that the database has not had, in the caller's transaction."""
+    """Run the revisions that the database has not had, in the caller's transaction; the views are made anew."""
     config = configuration()
     config.attributes["connection"] = connection
+    views.drop(connection)
     command.upgrade(config, "head")
+    views.make(connection)

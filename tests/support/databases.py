@@ -99,9 +99,10 @@ class MariadbSource:
             closing(self._server.connect(url.rsplit("/", 1)[1])) as connection,
             connection.cursor() as cursor,
         ):
-            cursor.execute("SHOW TABLES")
+            cursor.execute("SHOW FULL TABLES")
+            kinds = dict(cursor.fetchall())
             statements = []
-            for (table,) in cursor.fetchall():
+            for table in (name for name, kind in kinds.items() if kind == "BASE TABLE"):
                 cursor.execute(f"SHOW CREATE TABLE `{table}`")
                 ((_, create),) = cursor.fetchall()
                 statements.append(create)
@@ -111,4 +112,8 @@ class MariadbSource:
                 ]
                 if values:
                     statements.append(f"INSERT INTO `{table}` VALUES {', '.join(values)}")  # noqa: S608
+            for view in (name for name, kind in kinds.items() if kind == "VIEW"):
+                cursor.execute(f"SHOW CREATE VIEW `{view}`")
+                ((_, create, *_),) = cursor.fetchall()
+                statements.append(create)
             return statements
