@@ -162,6 +162,13 @@ class ReasonCode(StrEnum):
     KILLED_BY_COMMAND = "killed_by_command"
 
 
+class OnError(StrEnum):
+    """Whether an act on many ends at the first that is refused."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+
+
 class Outcome(StrEnum):
     """What became of a report or an act; always one of these words."""
 

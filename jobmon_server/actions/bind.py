@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from jobmon_client.states import Outcome, WorkflowStatus
 from jobmon_server.actions.settle import settle_locked
 from jobmon_server.config import Settings
-from jobmon_server.db import binding, workflows
+from jobmon_server.db import binding, inputs, workflows
 from jobmon_server.db.attributes import index_attributes
 from jobmon_server.db.binding import KnownTask
 from jobmon_server.db.models_control import task_attribute, workflow_attribute
@@ -94,6 +94,7 @@ def bind_tasks(
     if locked.status in _CLOSED:
         raise Invalid(f"The workflow is {locked.status}.", extra={"status": locked.status})
     _refuse_twice(tasks)
+    _refuse_inputs_twice(tasks)
     names = {task["name"] for task in tasks}
     wanted = names.union(*(task["upstream"] for task in tasks))
     known = binding.known_tasks(connection, workflow_id, wanted)
@@ -140,7 +141,7 @@ def _add(
     passed_on = {name for name, task in known.items() if task.is_released}
     rows = []
     for task in new:
-        row = {key: value for key, value in task.items() if key not in {"upstream", "array"}}
+        row = {key: value for key, value in task.items() if key not in {"upstream", "array", "inputs"}}
         row |= {
             "workflow_id": workflow_id,
             "array_id": array_ids[task["array"]],
@@ -158,6 +159,9 @@ def _add(
     binding.add_edges(
         connection, [(ids[up], added[task["name"]]) for task in new for up in set(task["upstream"])]
     )
+    inputs.add_inputs(
+        connection, ((added[task["name"]], name) for task in new for name in task.get("inputs", ())), now
+    )
     return added
 
 
@@ -167,6 +171,15 @@ def _refuse_twice(tasks: Sequence[dict[str, Any]]) -> None:
         (f"tasks.{position}.name", f"{task['name']!r} is given more than once in this call")
         for position, task in enumerate(tasks)
         if counts[task["name"]] > 1
+    )
+
+
+def _refuse_inputs_twice(tasks: Sequence[dict[str, Any]]) -> None:
+    _refuse(
+        (f"tasks.{position}.inputs", f"{name!r} is given more than once for this task")
+        for position, task in enumerate(tasks)
+        for name, count in Counter(task.get("inputs", ())).items()
+        if count > 1
     )
 
 

@@ -1,13 +1,17 @@
-"""Rerun of a task together with everything below it that has begun."""
+"""Rerun of tasks together with everything below them that has begun."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, TaskStatus
-from jobmon_server.actions.acts import ActVerdict, act_on_task, act_on_these, workflow_of
+from jobmon_server.actions.acts import ActOn, ActVerdict, do_to_task, workflow_of
+from jobmon_server.actions.deeds import TaskVerdict, try_to_do
 from jobmon_server.db import dag, subjects
 from jobmon_server.db.transaction import Database
+from jobmon_server.errors import Busy
 from jobmon_server.fsm.acts import WAITING
 from jobmon_server.fsm.task import TASK
 
@@ -15,27 +19,40 @@ from jobmon_server.fsm.task import TASK
 _LEFT = WAITING | (TASK.terminal - {TaskStatus.DONE, TaskStatus.ERROR_FATAL})
 
 
-def rerun_all_below(
-    database: Database, task_id: int, reason: str | None = None, actor: str | None = None
-) -> ActVerdict:
-    """Rerun a task, then what is below it and has begun, layer after layer, in bounded transactions.
-
-    From the top down: what is below waits from then on, so a task that is reset later runs again after its
-    upstreams all the same. What waits, is paused or was stopped is left alone. Raises `Unknown`.
-    """
-    workflow_id = workflow_of(database, task_id)
-    top = act_on_task(database, task_id, "rerun", reason, actor)
+def rerun_all_below(database: Database, task_id: int, deed: ActOn) -> ActVerdict:
+    """Rerun a task, then what is below it and has begun. Raises `Unknown`, and `Busy` when some was left."""
+    top = do_to_task(database, task_id, deed)
     if top.outcome is Outcome.INVALID:
         return top
-    changed = list(top.task_ids)
-    for layer in database.read(dag.descendants, task_id):
-        for batch in dag.chunks(layer):
-            begun = database.read(_begun, batch)
-            verdicts = database.transact(act_on_these, workflow_id, begun, "rerun", reason, actor)
-            changed += [one.task_id for one in verdicts if one.outcome is Outcome.APPLIED]
+    below = rerun_below(database, workflow_of(database, task_id), [task_id], deed)
+    if any(one.outcome is Outcome.BUSY for one in below):
+        raise Busy
+    changed = top.task_ids + [one.task_id for one in below if one.outcome is Outcome.APPLIED]
     return ActVerdict(Outcome.APPLIED if changed else top.outcome, top.status, changed)
 
 
-def _begun(connection: Connection, task_ids: list[int]) -> list[int]:
+def rerun_below(
+    database: Database, workflow_id: int, task_ids: Sequence[int], deed: ActOn
+) -> list[TaskVerdict]:
+    """Rerun what is below tasks that were reset and has begun, layer after layer, in bounded transactions.
+
+    From the top down: what is below waits from then on, so a task that is reset later runs again after its
+    upstreams all the same. What waits, is paused or was stopped is left alone.
+    """
+    return [
+        verdict
+        for layer in database.read(dag.descendants, task_ids)
+        for batch in dag.chunks(layer)
+        for verdict in try_to_do(database, workflow_id, database.read(_begun, batch), deed)
+    ]
+
+
+def begun_below(connection: Connection, task_ids: Sequence[int]) -> list[int]:
+    """Return what is below these tasks, directly or not, and has begun."""
+    layers = dag.descendants(connection, task_ids)
+    return [one for layer in layers for batch in dag.chunks(layer) for one in _begun(connection, batch)]
+
+
+def _begun(connection: Connection, task_ids: Sequence[int]) -> list[int]:
     statuses = subjects.statuses(connection, task_ids)
     return [one for one in task_ids if one in statuses and statuses[one] not in _LEFT]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskStatus, WorkflowStatus
-from jobmon_server.db import dag, subjects, supposing
+from jobmon_server.db import dag, supposing
+from jobmon_server.db.choosing import look_at_tasks
 from jobmon_server.db.reads import count_tasks
 from jobmon_server.errors import Malformed, Unknown
 from jobmon_server.fsm.task import QUEUEABLE
@@ -33,8 +34,9 @@ def foresee(connection: Connection, workflow_id: int, supposed: Supposed) -> For
     if state is None:
         raise Unknown("workflow", workflow_id)
     now = supposing.statuses(connection, supposed)
-    members = subjects.by_workflow(connection, sorted(supposed)).get(workflow_id, [])
-    if foreign := sorted(set(supposed) - set(members)):
+    rows = look_at_tasks(connection, sorted(supposed))
+    members = {row.id for row in rows if row.workflow_id == workflow_id}
+    if foreign := sorted(set(supposed) - members):
         raise Malformed.field(f"task_statuses.{foreign[0]}", f"is no task of workflow {workflow_id}")
     counts = Counter(count_tasks(connection, [workflow_id]).get(workflow_id, {}))
     counts.subtract(now.values())

@@ -159,16 +159,23 @@ def _() -> Select[Any]:
     )
 
 
-@_rule("a failed instance has one entry in the error log, another none")
+@_rule("a failed instance has an entry in the error log for each time that it failed, another none")
 def _() -> Select[Any]:
-    entries = (
-        select(func.count())
-        .where(error_log.c.task_instance_id == task_instance.c.id)
-        .correlate(task_instance)
-        .scalar_subquery()
+    entries = _count(error_log, error_log.c.task_instance_id == task_instance.c.id)
+    failures = _count(
+        journal,
+        journal.c.task_instance_id == task_instance.c.id,
+        journal.c.outcome == Outcome.APPLIED.value,
+        journal.c.wanted.in_(FAILED),
+        journal.c.was != journal.c.wanted,
     )
-    failed = task_instance.c.status.in_(FAILED)
-    return select(task_instance.c.id).where(or_(and_(failed, entries != 1), and_(~failed, entries != 0)))
+    return select(task_instance.c.id).where(entries != failures)
+
+
+def _count(table: Table, *conditions: ColumnElement[bool]) -> Any:
+    """How many rows of a table belong to each instance."""
+    rows = select(func.count()).select_from(table).where(*conditions)
+    return rows.correlate(task_instance).scalar_subquery()
 
 
 @_rule("a task waits for as many upstreams as have not told it that they are DONE")

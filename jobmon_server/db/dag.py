@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Row, exists, func, select, update
 from sqlalchemy.engine import Connection
@@ -14,6 +14,8 @@ from jobmon_server.db.models import edge, task, task_instance
 from jobmon_server.db.pairs import BATCH, by_index
 from jobmon_server.fsm.task import LIVE, QUEUEABLE
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
+
+Item = TypeVar("Item")
 
 
 def release_done(connection: Connection, workflow_id: int) -> int:
@@ -40,6 +42,12 @@ def take_back(connection: Connection, task_ids: Iterable[int]) -> None:
         connection.execute(update(task).where(task.c.id.in_(told)).values(released=False))
 
 
+def forget(connection: Connection, task_ids: Sequence[int]) -> None:
+    """Have nobody wait any more for tasks that are about to go."""
+    statement = select(task.c.id).where(task.c.id.in_(task_ids), ~task.c.released)
+    _count_down(connection, list(connection.execute(statement).scalars()), -1)
+
+
 def is_downstream_of(task_id: int) -> ColumnElement[bool]:
     """Return the condition that a task waits for this one directly."""
     return task.c.id.in_(select(edge.c.downstream_id).where(edge.c.upstream_id == task_id))
@@ -59,11 +67,11 @@ def downstreams(connection: Connection, task_ids: Iterable[int]) -> list[int]:
     return sorted(found)
 
 
-def descendants(connection: Connection, task_id: int) -> list[list[int]]:
-    """Return all tasks that wait for this one, directly or not: in layers, each task in the first it is met in."""
-    seen = {task_id}
+def descendants(connection: Connection, task_ids: Sequence[int]) -> list[list[int]]:
+    """Return all other tasks that wait for these, directly or not: in layers, each task in the first it is met in."""
+    seen = set(task_ids)
     layers: list[list[int]] = []
-    layer = [task_id]
+    layer = list(task_ids)
     while layer := [one for one in downstreams(connection, layer) if one not in seen]:
         seen.update(layer)
         layers.append(layer)
@@ -104,7 +112,7 @@ def _step(connection: Connection, downstream_ids: Iterable[int], step: int) -> N
             connection.execute(update(task).where(task.c.id.in_(batch)).values(upstreams_left=left))
 
 
-def chunks(ids: list[int]) -> Iterator[list[int]]:
+def chunks(ids: Sequence[Item]) -> Iterator[Sequence[Item]]:
     """Cut a list into pieces of one transaction's size."""
     for start in range(0, len(ids), BATCH):
         yield ids[start : start + BATCH]

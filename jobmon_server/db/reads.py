@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import Reporter, TaskInstanceStatus, TaskStatus, WorkflowStatus
 from jobmon_server.db.keeping import as_shown
 from jobmon_server.db.models import array, array_batch, edge, task, task_instance, workflow, workflow_run
-from jobmon_server.db.models_control import callback, task_instance_attribute
+from jobmon_server.db.models_control import callback, task_input, task_instance_attribute
 from jobmon_server.db.models_records import error_log, journal
 from jobmon_server.db.pairs import by_index
 from jobmon_server.errors import Unknown
@@ -142,10 +142,16 @@ def read_task(connection: Connection, task_id: int) -> Row:
         select(task_instance.c.id).where(task_instance.c.task_id == task_id).order_by(task_instance.c.attempt)
     )
     upstream = select(edge.c.upstream_id).where(edge.c.downstream_id == task_id).order_by(edge.c.upstream_id)
+    inputs = (
+        select(task_input.c.name, task_input.c.status, task_input.c.updated_at)
+        .where(task_input.c.task_id == task_id)
+        .order_by(task_input.c.name)
+    )
     return {
         **row,
         "task_instance_ids": list(connection.execute(instances).scalars()),
         "upstream_ids": list(connection.execute(upstream).scalars()),
+        "inputs": every(connection, inputs),
     }
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, insert, select, update
+from sqlalchemy import ColumnElement, Table, func, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
 from jobmon_client.states import Outcome, ReasonCode, Reporter, TaskInstanceStatus, TaskStatus
@@ -22,7 +22,6 @@ from jobmon_server.fsm.acts import Act, Subject
 from jobmon_server.fsm.task_instance import FAILED, TASK_INSTANCE
 from jobmon_server.tally import Noted
 
-LOOKUP = 1_000
 _OPERATOR = Reporter.OPERATOR.value
 _CURRENT = (task_instance.c.task_id == task.c.id) & (task_instance.c.attempt == task.c.last_attempt)
 
@@ -38,22 +37,16 @@ class LockedSubject:
     subject: Subject
     status_at: datetime | None = None
 
+    @property
+    def status(self) -> TaskStatus:
+        """The task's status."""
+        return self.subject.task
+
 
 def workflow_of(connection: Connection, task_id: int) -> int | None:
     """Return the workflow that a task belongs to; None when there is no such task."""
     statement = select(task.c.workflow_id).where(task.c.id == task_id)
     return connection.execute(statement).scalar_one_or_none()
-
-
-def by_workflow(connection: Connection, task_ids: Sequence[int]) -> dict[int, list[int]]:
-    """Return those of these tasks that there are, by their workflow."""
-    found: dict[int, list[int]] = {}
-    for start in range(0, len(task_ids), LOOKUP):
-        some = task_ids[start : start + LOOKUP]
-        statement = select(task.c.id, task.c.workflow_id).where(task.c.id.in_(some)).order_by(task.c.id)
-        for row in connection.execute(statement):
-            found.setdefault(row.workflow_id, []).append(row.id)
-    return found
 
 
 def statuses(connection: Connection, task_ids: Sequence[int]) -> dict[int, TaskStatus]:
@@ -74,6 +67,19 @@ def find(connection: Connection, workflow_id: int, condition: ColumnElement[bool
     return list(connection.execute(statement).scalars())
 
 
+def count(
+    connection: Connection, workflow_ids: Sequence[int], condition: ColumnElement[bool]
+) -> dict[int, int]:
+    """Return how many tasks of each of these workflows the condition over task and current instance holds for."""
+    statement = (
+        select(task.c.workflow_id, func.count().label("tasks"))
+        .outerjoin(task_instance, _CURRENT)
+        .where(task.c.workflow_id.in_(workflow_ids), condition)
+        .group_by(task.c.workflow_id)
+    )
+    return {row.workflow_id: row.tasks for row in connection.execute(statement)}
+
+
 def is_started_afresh_already() -> ColumnElement[bool]:
     """Return the condition that the current instance is told to stop, and marked, already."""
     told_to_stop = task_instance.c.status == TaskInstanceStatus.KILL_SELF
@@ -81,14 +87,17 @@ def is_started_afresh_already() -> ColumnElement[bool]:
     return task_instance.c.id.is_not(None) & told_to_stop & task_instance.c.requeue
 
 
-def lock_subjects(connection: Connection, task_ids: Sequence[int]) -> list[LockedSubject]:
-    """Lock the current instances of these tasks, by id, then the tasks, by id."""
+def lock_subjects(
+    connection: Connection, task_ids: Sequence[int], *, lock: bool = True
+) -> list[LockedSubject]:
+    """Lock the current instances of these tasks, by id, then the tasks, by id; without `lock` only read them."""
     current = (
         select(task_instance.c.id).join_from(task, task_instance, _CURRENT).where(task.c.id.in_(task_ids))
     )
     instance_ids = sorted(connection.execute(current).scalars())
-    instances = {row.task_id: row for row in _lock(connection, _INSTANCE, task_instance, instance_ids)}
-    tasks = _lock(connection, _TASK, task, sorted(task_ids))
+    found = lock_rows(connection, _INSTANCE, task_instance, instance_ids, lock=lock)
+    instances = {row.task_id: row for row in found}
+    tasks = lock_rows(connection, _TASK, task, task_ids, lock=lock)
     # One instant for all: what is written is then alike, and is written set-based.
     now = max((row.now for row in tasks), default=None)
     return [_subject(row, instances.get(row.id), now) for row in tasks]
@@ -112,13 +121,17 @@ _TASK = (
 )
 
 
-def _lock(
-    connection: Connection, columns: Sequence[Any], table: Any, ids: Sequence[int]
+def lock_rows(
+    connection: Connection, columns: Sequence[Any], table: Any, ids: Iterable[int], *, lock: bool = True
 ) -> Sequence[Row[Any]]:
-    if not ids:
+    """Lock rows of one table by id, and return these columns of those that there are; without `lock` only read them."""
+    wanted = sorted(set(ids))
+    if not wanted:
         return []
-    statement = select(*columns).where(table.c.id.in_(ids)).order_by(table.c.id).with_for_update()
-    return connection.execute(by_index(statement, table)).all()
+    statement = select(*columns).where(table.c.id.in_(wanted)).order_by(table.c.id)
+    if lock:
+        statement = by_index(statement.with_for_update(), table)
+    return connection.execute(statement).all()
 
 
 def _subject(its_task: Row[Any], instance: Row[Any] | None, now: Any) -> LockedSubject:
@@ -154,8 +167,9 @@ def write_acts(
     update_many(
         connection, task, [(was.task_id, was.subject.task, _task_values(was, act)) for was, act in acts]
     )
-    moved = [(was, act) for was, act in acts if act.task_instance is not None]
-    _insert(connection, journal, [_journal_row(was, act, reason, actor) for was, act in moved])
+    told = [(was, act) for was, act in acts if was.task_instance_id is not None]
+    _insert(connection, journal, [_journal_row(was, act, reason, actor) for was, act in told])
+    moved = [(was, act) for was, act in acts if act.task_instance not in {None, was.subject.task_instance}]
     failed = [was for was, act in moved if act.task_instance in FAILED]
     _insert(connection, error_log, [_error_row(was, reason) for was in failed])
     note(connection, *(_noted(was, act) for was, act in moved))
@@ -189,7 +203,7 @@ def _instance_values(was: LockedSubject, act: Act) -> dict[str, Any]:
             "reason_code": _reason_code(act).value,
         }
         if act.task_instance in TASK_INSTANCE.terminal:
-            values["finished_at"] = was.now
+            values |= {"finished_at": was.now} if was.subject.has_live_instance else {}
         elif was.next_report_increment is not None:
             values["report_by"] = clock.seconds_after(was.now, was.next_report_increment)
     return {**values, "updated_at": was.now} if values else values
@@ -205,10 +219,11 @@ def _reason_code(act: Act) -> ReasonCode:
 
 
 def _journal_row(was: LockedSubject, act: Act, reason: str, actor: str | None) -> dict[str, Any]:
+    """Return the row of an act; one that leaves the instance as it is stands there with the status that it has."""
     return {
         "task_instance_id": was.task_instance_id,
         "was": was.subject.task_instance,
-        "wanted": act.task_instance,
+        "wanted": act.task_instance or was.subject.task_instance,
         "outcome": Outcome.APPLIED.value,
         "task_from": was.subject.task,
         "task_to": act.task,

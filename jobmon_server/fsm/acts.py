@@ -118,6 +118,9 @@ class Verb:
 #: Tasks that nothing has been queued for: what "stop all that waits" stops.
 WAITING = TASK.sources(T.STOPPED) - LIVE
 
+#: Tasks of which nothing is under way: their definitions may be changed.
+CHANGEABLE = WAITING | TASK.terminal
+
 #: The acts on tasks, by the VERB of their routes.
 ACTS = {
     "stop": Verb(plan_stop, TASK.sources(T.STOPPED), T.STOPPED),

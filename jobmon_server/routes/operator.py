@@ -9,14 +9,14 @@ from marshmallow import ValidationError, fields
 
 from jobmon_client.states import Outcome, TaskStatus, WorkflowStatus
 from jobmon_server.actions import acts
-from jobmon_server.actions.acts import ActVerdict
+from jobmon_server.actions.acts import ActOn, ActVerdict
 from jobmon_server.actions.cascade import rerun_all_below
 from jobmon_server.actions.foresee import foresee
 from jobmon_server.actions.settle import recompute
 from jobmon_server.fsm.acts import ACTS
-from jobmon_server.routes.fields import LARGEST_ID, Count, Flag, Id, ListOf, Plain, Schema, Word
+from jobmon_server.routes.fields import LARGEST_ID, Count, Flag, Id, Plain, Schema, Word
 from jobmon_server.routes.replies import RunReply
-from jobmon_server.routes.schemas import LARGEST_BATCH, Why
+from jobmon_server.routes.schemas import Why
 from jobmon_server.routes.wire import actor, blueprint, database, post, read, reply, transact
 
 operator = blueprint("operator", "Operators: acts on tasks and workflows.")
@@ -34,28 +34,6 @@ class WhyAndWhatElse(Why):
     """Why, and whether what is below the task and has begun is to run again as well."""
 
     cascade = Flag(load_default=False)
-
-
-class OnTasks(Why):
-    """The tasks to act on; an empty list changes nothing."""
-
-    task_ids = ListOf(Id(), required=True, maximum=LARGEST_BATCH)
-
-
-class TaskOutcome(Schema):
-    """What became of one of many."""
-
-    task_id = Id(required=True)
-    outcome = Word(Outcome, required=True)
-    status = Word(TaskStatus, required=True, allow_none=True)
-
-
-class ActedOnTasks(Schema):
-    """How many tasks were changed, which, and an entry for each that was not."""
-
-    applied = Count(required=True)
-    task_ids = fields.List(Id(), required=True)
-    outcomes = fields.List(fields.Nested(TaskOutcome), required=True)
 
 
 class Supposed(Plain[dict[int, TaskStatus | None]]):
@@ -100,40 +78,35 @@ class Recomputed(RunReply):
     released = Count(required=True)
 
 
-def acted(verdict: ActVerdict, verb: str) -> Response:
-    """Reply to an act; a refused one names the statuses of a task that it takes."""
+def acted(verdict: ActVerdict, *allowed: str) -> Response:
+    """Reply to an act; a refused one names the statuses of a task that it takes, if it depends on them alone."""
     body: dict[str, Any] = {
         "outcome": verdict.outcome,
         "status": verdict.status,
         "applied": len(verdict.task_ids),
     }
     if verdict.outcome is Outcome.INVALID:
-        allowed = ", ".join(sorted(ACTS[verb].sources))
-        body["message"] = f"From {verdict.status} there is nothing to {verb}."
-        body["details"] = [{"field": "status", "problem": f"a task's must be one of: {allowed}"}]
+        body["message"] = verdict.problem or f"There is nothing to do to what is {verdict.status}."
+        named = f"a task's must be one of: {', '.join(sorted(allowed))}"
+        body["details"] = [{"field": "status", "problem": named}] if allowed else []
     else:
         body["task_ids"] = verdict.task_ids
     return reply(body)
 
 
 def _route(verb: str) -> None:
-    """Route one VERB on a task, on many, and on a workflow."""
+    """Route one VERB on a task, and on a workflow."""
+    allowed = ACTS[verb].sources
 
     def on_task(task_id: int, **facts: Any) -> Response:
-        return acted(acts.act_on_task(database(), task_id, verb, actor=actor(), **facts), verb)
-
-    def on_tasks(task_ids: list[int], **facts: Any) -> Response:
-        verdicts = acts.act_on_tasks(database(), task_ids, verb, actor=actor(), **facts)
-        changed = [one.task_id for one in verdicts if one.outcome is Outcome.APPLIED]
-        others = [one for one in verdicts if one.outcome is not Outcome.APPLIED]
-        return reply({"applied": len(changed), "task_ids": changed, "outcomes": others})
+        return acted(acts.do_to_task(database(), task_id, ActOn(verb, actor=actor(), **facts)), *allowed)
 
     def on_workflow(workflow_id: int, **facts: Any) -> Response:
-        return acted(acts.act_on_workflow(database(), workflow_id, verb, actor=actor(), **facts), verb)
+        deed = ActOn(verb, actor=actor(), **facts)
+        return acted(acts.act_on_workflow(database(), workflow_id, deed), *allowed)
 
-    for view, of in ((on_task, "task"), (on_tasks, "tasks"), (on_workflow, "workflow")):
+    for view, of in ((on_task, "task"), (on_workflow, "workflow")):
         view.__name__, view.__doc__ = f"{verb}_{of}", ACTS[verb].plan.__doc__
-    post(operator, f"/task/{verb}", body=OnTasks, reply=ActedOnTasks, refusals=(422, 503))(on_tasks)
     post(operator, f"/workflow/<id:workflow_id>/{verb}", body=Why, reply=Acted)(on_workflow)
     if verb != "rerun":
         post(operator, f"/task/<id:task_id>/{verb}", body=Why, reply=Acted)(on_task)
@@ -146,21 +119,21 @@ for _verb in ACTS:
 @post(operator, "/task/<id:task_id>/rerun", body=WhyAndWhatElse, reply=Acted)
 def rerun_task(task_id: int, *, cascade: bool, **facts: Any) -> Response:
     """Run a task again from whatever it is; with `cascade` also what is below it and has begun."""
-    if cascade:
-        return acted(rerun_all_below(database(), task_id, actor=actor(), **facts), "rerun")
-    return acted(acts.act_on_task(database(), task_id, "rerun", actor=actor(), **facts), "rerun")
+    deed = ActOn("rerun", actor=actor(), **facts)
+    act = rerun_all_below if cascade else acts.do_to_task
+    return acted(act(database(), task_id, deed), *ACTS["rerun"].sources)
 
 
 @post(operator, "/task/<id:task_id>/stop_children", body=Why, reply=Acted)
 def stop_children(task_id: int, **facts: Any) -> Response:
     """Stop the tasks that wait for this one directly and for which nothing was queued; its workflow's status."""
-    return acted(acts.stop_children(database(), task_id, actor=actor(), **facts), "stop")
+    return acted(acts.stop_children(database(), task_id, actor=actor(), **facts))
 
 
 @post(operator, "/workflow/<id:workflow_id>/stop_waiting", body=Why, reply=Acted)
 def stop_waiting(workflow_id: int, **facts: Any) -> Response:
     """Stop every task for which nothing was queued; what is live goes on."""
-    return acted(acts.stop_waiting(database(), workflow_id, actor=actor(), **facts), "stop")
+    return acted(acts.stop_waiting(database(), workflow_id, actor=actor(), **facts))
 
 
 @post(operator, "/workflow/<id:workflow_id>/recompute", reply=Recomputed)

@@ -10,6 +10,7 @@ from marshmallow import fields
 from jobmon_client.states import (
     AccountingStatus,
     CallbackStatus,
+    InputStatus,
     Outcome,
     Reporter,
     Status,
@@ -147,8 +148,16 @@ class ErrorLog(Schema):
     task_instance_error_log = fields.List(fields.Nested(LoggedError), required=True)
 
 
+class InputLine(Schema):
+    """A named input, and whether it is where it is expected."""
+
+    name = _text()
+    status = _word(InputStatus)
+    updated_at = _time()
+
+
 class TaskView(Schema):
-    """A task, and the ids of its instances and of its upstreams."""
+    """A task, the ids of its instances and of its upstreams, and its inputs."""
 
     task_id = _id()
     workflow_id = _id()
@@ -176,6 +185,7 @@ class TaskView(Schema):
     updated_at = _time()
     task_instance_ids = fields.List(Id(), required=True)
     upstream_ids = fields.List(Id(), required=True)
+    inputs = fields.List(fields.Nested(InputLine), required=True)
 
 
 class WorkflowLine(Schema):

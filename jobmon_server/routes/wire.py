@@ -73,6 +73,7 @@ class Refusal(Schema):
     task_instance_id = Whole()
     applied = Whole()
     matched = Whole()
+    digest = Text()
     commands = fields.List(fields.Dict())
     acknowledged = fields.List(fields.Dict())
     error = fields.Nested(Reason, required=True)

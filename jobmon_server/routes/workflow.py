@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 workflow = blueprint("workflow", "Owners of workflows, and operators.")
 LARGEST_EXPIRY = 10 * 365 * 86_400  # seconds
 MOST_ATTEMPTS = 1000
+MOST_INPUTS = 10_000
 DEFAULT_ATTEMPTS = 3
 
 
@@ -103,6 +104,7 @@ class NewTask(Schema):
     fallback_queues = ListOf(Name(), load_default=None, allow_none=True)
     priority = Whole(minimum=-(2**31), maximum=2**31 - 1, load_default=0)
     attributes = Attributes(load_default=None, allow_none=True)
+    inputs = ListOf(Name(), maximum=MOST_INPUTS, load_default=list)
 
 
 class NewTasks(Schema):

@@ -84,11 +84,11 @@ def test_an_act_on_many_tasks_answers_for_each(path: Path, database: Database) -
     asked = [first["a"], 999_999, path.task_ids["other"], first["c"], first["a"]]
     reply = path.post("/task/stop", task_ids=asked, reason="enough")
     body = reply.get_json()
-    assert (reply.status_code, body["applied"]) == (200, 3)
-    assert body["task_ids"] == [first["a"], first["c"], first["a"]]
+    assert (reply.status_code, body["applied"], body["matched"], body["left"]) == (200, 2, 3, 0)
+    assert body["task_ids"] == [first["a"], first["c"]]
     assert body["outcomes"] == [
-        {"task_id": 999_999, "outcome": "unknown", "status": None},
-        {"task_id": path.task_ids["other"], "outcome": "duplicate", "status": "STOPPED"},
+        {"task_id": 999_999, "outcome": "unknown", "status": None, "problem": None},
+        {"task_id": path.task_ids["other"], "outcome": "duplicate", "status": "STOPPED", "problem": None},
     ]
     path.workflow_id = first_workflow
     assert statuses(path) == {"a": "STOPPED", "b": "REGISTERING", "c": "STOPPED", "beside": "REGISTERING"}
@@ -98,7 +98,14 @@ def test_an_act_on_many_tasks_answers_for_each(path: Path, database: Database) -
 def test_an_empty_list_of_tasks_changes_nothing(path: Path) -> None:
     path.bind(*CHAIN)
     body = path.post("/task/stop", task_ids=[]).get_json()
-    assert body == {"applied": 0, "task_ids": [], "outcomes": []}
+    assert body | {"digest": ""} == {
+        "applied": 0,
+        "matched": 0,
+        "digest": "",
+        "left": 0,
+        "task_ids": [],
+        "outcomes": [],
+    }
     assert set(statuses(path).values()) == {"REGISTERING"}
 
 
