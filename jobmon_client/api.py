@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from jobmon_client.answers import BatchReply, Claim, Reply, RunReply, run_reply
 from jobmon_client.calls.acts import Acts
+from jobmon_client.calls.bulk import Bulk
 from jobmon_client.calls.commands import Commands
 from jobmon_client.calls.keeping import Keeping
 from jobmon_client.calls.limits import Limits
@@ -23,7 +24,7 @@ from jobmon_client.http import Http
 REFUSALS = (404, 409)
 
 
-class Api(Reads, Acts, Limits, Keeping, Commands):
+class Api(Reads, Acts, Limits, Keeping, Commands, Bulk):
     """The one client class: what owners, distributors and workers say; what else can be asked is in its groups."""
 
     @classmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from jobmon_client.answers import RunReply, run_reply
@@ -22,12 +22,6 @@ class Acts(Calls):
         return run_reply(
             self._post(f"/{kind}/{of_id}/{verb}", accept=(409,), reason=reason, cascade=cascade or None)
         )
-
-    def act_on_tasks(
-        self, task_ids: Iterable[int], verb: str, *, reason: str | None = None
-    ) -> dict[str, Any]:
-        """Do it to each of up to 10,000 tasks; `applied, task_ids, outcomes` (of those that were not changed)."""
-        return self._post(f"/task/{verb}", task_ids=list(task_ids), reason=reason)
 
     def stop_children(self, task_id: int, *, reason: str | None = None) -> RunReply:
         """Stop the tasks that wait for this one directly; `body["task_ids"]`, and its workflow's status."""

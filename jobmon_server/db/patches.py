@@ -32,8 +32,8 @@ def _by_id(table: Table, column: str, patches: Patches) -> Any:
     first = next(iter(given.values()))
     if len(given) == len(patches) and all(is_same(value, first) for value in given.values()):
         return bindparam(None, first, typed)
-    cases = ((table.c.id == row_id, bindparam(None, value, typed)) for row_id, value in given.items())
-    return case(*cases, else_=table.c[column])
+    values = {row_id: bindparam(None, value, typed) for row_id, value in given.items()}
+    return case(values, value=table.c.id, else_=table.c[column])
 
 
 def is_same(one: Any, other: Any) -> bool:
