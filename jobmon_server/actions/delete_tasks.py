@@ -14,7 +14,7 @@ from jobmon_server.actions.acts import ActVerdict, do_to_task
 from jobmon_server.actions.bulk import Done, do_to_tasks
 from jobmon_server.actions.choosing import Asked
 from jobmon_server.actions.deeds import Deed, Planned, TaskVerdict
-from jobmon_server.db.places import LockedPlace, lock_places, remove_tasks
+from jobmon_server.db.places import LockedPlace, lock_places, take_out
 from jobmon_server.db.transaction import Database
 
 #: How many of those who wait a refusal names.
@@ -44,7 +44,7 @@ class Delete(Deed):
     def write(self, connection: Connection, planned: Sequence[Planned]) -> None:
         """Delete them."""
         if planned:
-            remove_tasks(connection, [one.verdict.task_id for one in planned])
+            take_out(connection, [one.verdict.task_id for one in planned])
 
 
 def delete_task(database: Database, task_id: int, deed: Delete, **why: str | None) -> ActVerdict:

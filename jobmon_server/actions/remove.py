@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from jobmon_client.states import Outcome, WorkflowRunStatus, WorkflowStatus
-from jobmon_server.actions.acts import act_on_workflow
+from jobmon_server.actions.acts import ActOn, act_on_workflow
 from jobmon_server.actions.archive import archive, file_of
 from jobmon_server.actions.expire import Going
 from jobmon_server.actions.runs import end_run
@@ -91,7 +91,7 @@ def delete_workflow(database: Database, workflow_id: int, how: How, going: Going
     status = None
     while status is None:
         if how.force:
-            act_on_workflow(database, workflow_id, "stop", how.reason or _WHY, how.actor)
+            act_on_workflow(database, workflow_id, ActOn("stop", how.reason or _WHY, how.actor))
         if how.archive_dir and database.read(archiving.is_quiet, workflow_id):
             archive(database, workflow_id, file_of(how.archive_dir, workflow_id))
         status = database.transact(mark_deleted, workflow_id, how)

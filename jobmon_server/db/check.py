@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, and_, exists, func, or_, select, true
 from sqlalchemy.engine import Connection
 
-from jobmon_client.states import Outcome, TaskInstanceStatus, TaskStatus, WorkflowStatus
+from jobmon_client.states import Outcome, Reporter, TaskInstanceStatus, TaskStatus, WorkflowStatus
 from jobmon_server.db.models import edge, task, task_instance, workflow, workflow_run
 from jobmon_server.db.models_control import command, metadata, metric_sample
 from jobmon_server.db.models_records import error_log, journal
@@ -159,23 +159,23 @@ def _() -> Select[Any]:
     )
 
 
-@_rule("a failed instance has an entry in the error log for each time that it failed, another none")
+@_rule("a failed instance has one entry in the error log, another none, until an operator says otherwise")
 def _() -> Select[Any]:
-    entries = _count(error_log, error_log.c.task_instance_id == task_instance.c.id)
-    failures = _count(
-        journal,
-        journal.c.task_instance_id == task_instance.c.id,
-        journal.c.outcome == Outcome.APPLIED.value,
-        journal.c.wanted.in_(FAILED),
-        journal.c.was != journal.c.wanted,
+    entries = (
+        select(func.count())
+        .where(error_log.c.task_instance_id == task_instance.c.id)
+        .correlate(task_instance)
+        .scalar_subquery()
     )
-    return select(task_instance.c.id).where(entries != failures)
-
-
-def _count(table: Table, *conditions: ColumnElement[bool]) -> Any:
-    """How many rows of a table belong to each instance."""
-    rows = select(func.count()).select_from(table).where(*conditions)
-    return rows.correlate(task_instance).scalar_subquery()
+    failed = task_instance.c.status.in_(FAILED)
+    # What was written of it stays: a status set by force adds to the log, or leaves in it what is true no more.
+    after_its_end = exists().where(
+        journal.c.task_instance_id == task_instance.c.id,
+        journal.c.reporter == Reporter.OPERATOR.value,
+        journal.c.was.in_(TASK_INSTANCE.terminal),
+    )
+    odd = or_(and_(failed, entries != 1), and_(~failed, entries != 0))
+    return select(task_instance.c.id).where(or_(and_(odd, ~after_its_end), and_(failed, entries == 0)))
 
 
 @_rule("a task waits for as many upstreams as have not told it that they are DONE")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskStatus
 from jobmon_server.db import dag
 from jobmon_server.db.models import edge, task, task_instance
+from jobmon_server.db.removing import remove_tasks
 from jobmon_server.db.subjects import lock_rows, lock_subjects
 from jobmon_server.fsm.acts import Subject
 
@@ -53,7 +54,7 @@ def _children(connection: Connection, task_ids: Sequence[int]) -> dict[int, dict
     return found
 
 
-def remove_tasks(connection: Connection, task_ids: Sequence[int]) -> None:
+def take_out(connection: Connection, task_ids: Sequence[int]) -> None:
     """Delete tasks and all that goes with them; who waited for one of them waits for one less."""
     dag.forget(connection, task_ids)
-    connection.execute(delete(task).where(task.c.id.in_(task_ids)))
+    remove_tasks(connection, task_ids)

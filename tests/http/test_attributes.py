@@ -144,7 +144,8 @@ def test_attributes_of_workflows_are_changed_alike(path: Path, database: Databas
 def test_an_empty_batch_is_no_fault_and_changes_nothing(path: Path) -> None:
     path.bind(task("a"))
     for kind in ("task", "workflow"):
-        for body in ({"items": []}, {f"{kind}_ids": [], "attributes": {"x": 1}}):
+        bodies: list[dict[str, Any]] = [{"items": []}, {f"{kind}_ids": [], "attributes": {"x": 1}}]
+        for body in bodies:
             said = change(path, kind, **body)
             assert (said["applied"], said["matched"], said["outcomes"]) == (0, 0, [])
     for target in ("/task/inputs", "/task_instance/accounting"):

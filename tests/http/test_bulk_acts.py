@@ -227,7 +227,7 @@ def test_a_rerun_of_many_goes_below_them_when_asked_to(path: Path, database: Dat
     for _ in range(5):
         path.done(path.run_one())
     assert path.workflow()["status"] == "DONE"
-    alone = {"filter": of(path, name=["a", "x"])}
+    alone: dict[str, Any] = {"filter": of(path, name=["a", "x"])}
     shown = post(path, "/task/rerun", **alone, cascade=True, preview=True)
     assert (shown["matched"], len(shown["preview"])) == (5, 5)
     assert post(path, "/task/rerun", 409, **alone, cascade=True, max_limit=4)["matched"] == 5

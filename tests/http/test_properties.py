@@ -182,7 +182,8 @@ def test_a_property_that_cannot_be_is_refused_and_changes_nothing(
 
 def test_an_empty_list_is_no_fault_and_changes_nothing(path: Path) -> None:
     path.bind(task("a"))
-    for body in ({"items": []}, {"task_ids": [], "properties": {"queue": "q"}}):
+    bodies: list[dict[str, Any]] = [{"items": []}, {"task_ids": [], "properties": {"queue": "q"}}]
+    for body in bodies:
         said = path.post("/task/properties", **body).get_json()
         assert (said["applied"], said["matched"], said["outcomes"]) == (0, 0, [])
 
