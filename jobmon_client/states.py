@@ -160,6 +160,7 @@ class ReasonCode(StrEnum):
     WITHDRAWN = "withdrawn"
     STARTED_AFRESH = "started_afresh"
     KILLED_BY_COMMAND = "killed_by_command"
+    FORCED = "forced"
 
 
 class OnError(StrEnum):

@@ -19,6 +19,7 @@ from jobmon_server.db.noted import note
 from jobmon_server.db.pairs import by_index
 from jobmon_server.db.transaction import LostRace
 from jobmon_server.fsm.acts import Act, Subject
+from jobmon_server.fsm.force import FORCED
 from jobmon_server.fsm.task_instance import FAILED, TASK_INSTANCE
 from jobmon_server.tally import Noted
 
@@ -215,6 +216,8 @@ def _reason_code(act: Act) -> ReasonCode:
         return ReasonCode.STOPPED
     if act.requeue:
         return ReasonCode.STARTED_AFRESH
+    if act.task in FORCED:
+        return ReasonCode.FORCED
     return ReasonCode.WITHDRAWN
 
 

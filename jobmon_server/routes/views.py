@@ -10,7 +10,6 @@ from marshmallow import fields
 from jobmon_client.states import (
     AccountingStatus,
     CallbackStatus,
-    InputStatus,
     Outcome,
     Reporter,
     Status,
@@ -20,6 +19,7 @@ from jobmon_client.states import (
     WorkflowStatus,
 )
 from jobmon_server.routes.fields import Attributes, Count, Flag, Id, Schema, Text, Whole, Word
+from jobmon_server.routes.records import InputLine
 
 
 def _id(*, null: bool = False) -> Id:
@@ -146,14 +146,6 @@ class ErrorLog(Schema):
     """The errors of an instance, oldest first."""
 
     task_instance_error_log = fields.List(fields.Nested(LoggedError), required=True)
-
-
-class InputLine(Schema):
-    """A named input, and whether it is where it is expected."""
-
-    name = _text()
-    status = _word(InputStatus)
-    updated_at = _time()
 
 
 class TaskView(Schema):

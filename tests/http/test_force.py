@@ -67,7 +67,8 @@ def test_the_journal_has_before_and_after_and_why(path: Path) -> None:
         "reporter": "operator",
         "reason": WHY,
     }
-    assert path.instance(one)["finished_at"] == ended_at
+    now = path.instance(one)
+    assert (now["finished_at"], now["reason_code"]) == (ended_at, "forced")
     assert [entry["source"] for entry in path.errors(one)] == ["worker"], "its error stays in the log"
 
 
