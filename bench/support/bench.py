@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from bench.support.load import Load
 from bench.support.machine import Meter, family
-from bench.support.numbers import spread
+from bench.support.numbers import significant, spread
 from jobmon_server.config import Settings
 from tests.support.databases import MariadbSource, make_schema
 from tests.support.mariadb import Mariadb, mariadb
@@ -269,4 +269,13 @@ def measured(load: Load, meter: Meter | None = None, *, rows: int | None = None)
     figures = load.figures()
     if rows is not None:
         figures["per_second"] = round(rows / load.seconds, 1)
-    return {**figures, "cores": meter.cores(load.seconds)} if meter else figures
+    if meter is None:
+        return figures
+    used = meter.used()
+    counted = max(1, load.requests if rows is None else rows)
+    return {
+        **figures,
+        "cores": {name: round(value / load.seconds, 3) for name, value in used.items()},
+        # What one of them costs, however busy the machine is with other things.
+        "cpu_microseconds": {name: significant(1e6 * value / counted) for name, value in used.items()},
+    }

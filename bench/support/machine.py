@@ -124,7 +124,7 @@ class Meter:
     def _look(self) -> dict[str, float]:
         return {name: cpu_seconds(pids) for name, pids in self.groups.items()}
 
-    def cores(self, seconds: float) -> dict[str, float]:
-        """Return how many cores each group used since it was made."""
+    def used(self) -> dict[str, float]:
+        """Return the CPU seconds that each group has used since this was made."""
         now = self._look()
-        return {name: round((now[name] - self._was[name]) / seconds, 2) for name in now}
+        return {name: now[name] - self._was[name] for name in now}

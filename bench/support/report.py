@@ -129,14 +129,15 @@ def _loads(section: Any) -> Iterator[str]:
     if not loads:
         yield "Not measured in this run."
         return
-    yield from _header("", "a second", "p50 / p99 ms", "errors", "cores: driver, others")
+    yield from _header("", "a second", "p50 / p99 ms", "errors", "cores: driver, others", "CPU for one, µs")
     for name, one in loads.items():
         late = "; ".join(
             f"{kind} {_number(dig(values, 'p50', 'median'))} / {_number(dig(values, 'p99', 'median'))}"
             for kind, values in one["milliseconds"].items()
         )
-        cores = ", ".join(
-            f"{who} {_number(dig(value, 'median'))}" for who, value in one.get("cores", {}).items()
+        cores, costs = (
+            ", ".join(f"{who} {_number(dig(value, 'median'))}" for who, value in one.get(kind, {}).items())
+            for kind in ("cores", "cpu_microseconds")
         )
         driver = _number(dig(one, "driver_cores", "median"))
         yield _row(
@@ -145,6 +146,7 @@ def _loads(section: Any) -> Iterator[str]:
             late,
             one.get("errors", 0),
             f"{driver}, {cores}".rstrip(", "),
+            costs,
         )
 
 

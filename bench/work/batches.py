@@ -39,7 +39,8 @@ def alone(bench: Bench, url: str, connection: pymysql.Connection[Cursor], connec
     """The same rows without a server."""
     seconds = bench.scale.seconds
     block = fill(connection, int(BARE_ROWS * seconds), TaskInstanceStatus.LAUNCHED)
-    return measured(bare.move(url, bare.HUNDRED, block.ids, connections, seconds), bench.meter())
+    meter = bench.meter()
+    return measured(bare.move(url, bare.HUNDRED, block.ids, connections, seconds), meter)
 
 
 def measure(bench: Bench) -> dict[str, Any]:

@@ -60,7 +60,8 @@ class Reports:
     def health(self, clients: int) -> dict[str, Any]:
         """Our server's shortest reply, without the database."""
         scripts = [(request("health", "/health"),)] * int(20_000 * self._seconds)
-        return measured(drive(self._server.url, scripts, clients, seconds=self._seconds))
+        meter = self._bench.meter(server=self._server.process.pid)
+        return measured(drive(self._server.url, scripts, clients, seconds=self._seconds), meter)
 
     def peer(self, peer: jobmon.Peer, connection: pymysql.Connection[Cursor], clients: int) -> dict[str, Any]:
         """The same reports to Jobmon's server."""

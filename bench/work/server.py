@@ -9,16 +9,16 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from bench.support.bench import Bench, interleaved, server_settings
 from bench.support.load import drive
-from bench.support.machine import family, memory_mib
+from bench.support.machine import cpu_seconds, family, memory_mib
 from bench.support.rows import analyze, fill
 from bench.support.said import lives, reports
 from jobmon_client.states import TaskInstanceStatus
 from tests.support.processes import end, free_port
 from tests.support.server import environment
+from tests.support.waiting import eventually
 
 POLL = 0.005
 PIECE = 500
@@ -77,12 +77,21 @@ def measure_start(bench: Bench) -> dict[str, Any]:
 def measure_memory(bench: Bench) -> dict[str, Any]:
     """Look at every process of a server after its start, and after reports from eight clients."""
     with bench.database() as url, bench.connect(url) as connection, bench.server(url) as server:
-        idle = _memory(server.process.pid)
+        processes = int(server_settings()["workers"]) + 1
+        pid = server.process.pid
+        eventually(lambda: len(family(pid)) == processes and _is_up(pid), 20, what="all workers have started")
+        idle = _memory(pid)
         block = fill(connection, max(64, int(2_000 * bench.scale.seconds)), TaskInstanceStatus.LAUNCHED)
         drive(server.url, lives(block), 8, seconds=bench.scale.seconds)
         busy = _memory(server.process.pid)
-        assert urlsplit(server.url).port
     return {"settings": server_settings(), "after_start": idle, "after_reports": busy}
+
+
+def _is_up(pid: int) -> bool:
+    """Whether the processes of a server have come to rest: none uses CPU while one looks."""
+    before = cpu_seconds(family(pid))
+    threading.Event().wait(0.5)
+    return cpu_seconds(family(pid)) - before < 0.05
 
 
 def _memory(pid: int) -> dict[str, Any]:
