@@ -58,7 +58,7 @@ class Reads(Calls):
         self, *, cluster: str, status: str, after: int | None = None, limit: int | None = None
     ) -> dict[str, Any]:
         """Return `task_instances`, a page of those that only the cluster's distributor can end; `status`: words, by commas."""
-        return self._get("/task_instance", cluster=cluster, status=status, after=after, limit=limit)
+        return self._get("/task_instance/tended", cluster=cluster, status=status, after=after, limit=limit)
 
     def error_log(self, task_instance_id: int) -> list[dict[str, Any]]:
         """Return entries `error_time, description, source`."""

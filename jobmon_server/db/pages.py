@@ -9,35 +9,9 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskInstanceStatus, TaskStatus
 from jobmon_server.db.dag import is_leaf
-from jobmon_server.db.models import task, task_instance, workflow
+from jobmon_server.db.models import task, task_instance
 from jobmon_server.db.models_records import error_log
-from jobmon_server.db.reads import Row, count_tasks, every, is_current, is_there
-
-
-def list_workflows(
-    connection: Connection,
-    *,
-    limit: int,
-    before: int | None = None,
-    client_id: str | None = None,
-    request_id: str | None = None,
-) -> list[Row]:
-    """Return workflows, newest first, with their counts of tasks: two statements whatever the page.
-
-    With a client's or a request's id only those that were bound with it.
-    """
-    statement = select(
-        workflow.c.id.label("workflow_id"), workflow.c.name, workflow.c.status, workflow.c.created_at
-    ).where(workflow.c.deleted_at.is_(None))
-    if before is not None:
-        statement = statement.where(workflow.c.id < before)
-    if client_id is not None:
-        statement = statement.where(workflow.c.client_id == client_id)
-    if request_id is not None:
-        statement = statement.where(workflow.c.request_id == request_id)
-    rows = every(connection, statement.order_by(workflow.c.id.desc()).limit(limit))
-    counts = count_tasks(connection, [row["workflow_id"] for row in rows])
-    return [{**row, "tasks": counts.get(row["workflow_id"], {})} for row in rows]
+from jobmon_server.db.reads import Row, every, is_current, is_there
 
 
 def list_tasks(

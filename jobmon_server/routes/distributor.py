@@ -180,7 +180,7 @@ class TendedQuery(Schema):
     limit = Digits(minimum=1, maximum=1000, load_default=1000)
 
 
-@get(distributor, "/task_instance", query=TendedQuery, reply=views.Tended, refusals=(422, 503))
-def list_task_instances(status: list[TaskInstanceStatus], **query: Any) -> Response:
+@get(distributor, "/task_instance/tended", query=TendedQuery, reply=views.Tended, refusals=(422, 503))
+def list_tended(status: list[TaskInstanceStatus], **query: Any) -> Response:
     """List instances of a cluster that its distributor looks after."""
     return reply({"task_instances": read(pages.list_tended, statuses=status, **query)})

@@ -33,6 +33,12 @@ class Schema(MarshmallowSchema):
         self.error_messages["type"] = "must be a JSON object"
 
 
+def made(title: str, base: type[Schema], /, **fields_of: fields.Field[Any]) -> type[Schema]:
+    """Make a schema of fields that are read off something else."""
+    schema: type[Schema] = type(title, (base,), fields_of)
+    return schema
+
+
 class Plain(fields.Field[Taken], Generic[Taken]):
     """A field whose whole rule is `check`, so that `quick.py` may call it without marshmallow around it."""
 

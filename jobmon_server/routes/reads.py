@@ -12,7 +12,7 @@ from jobmon_server.db import pages
 from jobmon_server.db import reads as queries
 from jobmon_server.routes import views
 from jobmon_server.routes.explanation import Explanation
-from jobmon_server.routes.fields import Name, Schema
+from jobmon_server.routes.fields import Schema
 from jobmon_server.routes.query import Digits, Words
 from jobmon_server.routes.wire import blueprint, get, read, reply
 
@@ -25,13 +25,6 @@ class Page(Schema):
 
     after = Digits()
     limit = Digits(minimum=1, maximum=LARGEST_PAGE, load_default=100)
-
-
-class WorkflowPage(Page):
-    """A page of workflows, or those that a client or a request bound."""
-
-    client_id = Name()
-    request_id = Name()
 
 
 class TaskPage(Page):
@@ -68,13 +61,6 @@ def task_instance_error_log(task_instance_id: int) -> Response:
 def task(task_id: int) -> Response:
     """A task and the ids of its instances."""
     return reply(read(queries.read_task, task_id))
-
-
-@get(reads, "/workflow", query=WorkflowPage, reply=views.Workflows, refusals=(422, 503))
-def list_workflows(limit: int, after: int | None = None, **bound_with: str) -> Response:
-    """Workflows, newest first; with `client_id`, `request_id` or both only those that were bound with them."""
-    rows = read(pages.list_workflows, limit=limit, before=after, **bound_with)
-    return reply({"workflows": rows, "next": cursor(rows, "workflow_id", limit)})
 
 
 @get(reads, "/workflow/<id:workflow_id>", reply=views.WorkflowView)

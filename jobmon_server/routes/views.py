@@ -50,11 +50,11 @@ def _seconds() -> fields.Float:
     return fields.Float(required=True, allow_none=True)
 
 
-def _counts(statuses: type[Status]) -> fields.Field[Any]:
+def counts(statuses: type[Status], *, required: bool = True) -> fields.Field[Any]:
     """How many of each status; a status that nothing has is left out."""
     each = {"type": "integer", "minimum": 0}
     open_to = {"type": "object", "properties": dict.fromkeys(map(str, statuses), each)}
-    return fields.Raw(required=True, metadata={**open_to, "additionalProperties": False})
+    return fields.Raw(required=required, metadata={**open_to, "additionalProperties": False})
 
 
 class TaskInstanceView(Schema):
@@ -180,19 +180,14 @@ class TaskView(Schema):
     inputs = fields.List(fields.Nested(InputLine), required=True)
 
 
-class WorkflowLine(Schema):
-    """A workflow in a list."""
+class WorkflowView(Schema):
+    """A workflow, how many tasks it has of each status, and its last run."""
 
     workflow_id = _id()
     name = _text()
     status = _word(WorkflowStatus)
     created_at = _time()
-    tasks = _counts(TaskStatus)
-
-
-class WorkflowView(WorkflowLine):
-    """A workflow, how many tasks it has of each status, and its last run."""
-
+    tasks = counts(TaskStatus)
     client_id = _text(null=True)
     request_id = _text(null=True)
     held = Flag(required=True)
@@ -211,13 +206,6 @@ class WorkflowView(WorkflowLine):
     updated_at = _time()
     workflow_run_id = _id(null=True)
     workflow_run_status = _word(WorkflowRunStatus, null=True)
-
-
-class Workflows(Schema):
-    """A page of workflows; `next` is the `after` of the next page."""
-
-    workflows = fields.List(fields.Nested(WorkflowLine), required=True)
-    next = _id(null=True)
 
 
 class TaskLine(Schema):

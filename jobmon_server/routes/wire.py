@@ -30,6 +30,7 @@ from jobmon_server.routes.parse import json_body, load
 from jobmon_server.routes.quick import loader
 
 PREFIX = "/api/v1"
+JSON = "application/json"
 USUAL_REFUSALS = (404, 409, 422, 503)
 REFUSALS: dict[str, type[JobmonServerError]] = {
     Outcome.INVALID: Invalid,
@@ -132,7 +133,7 @@ def post(
     schema = body()
     take = loader(schema)
     required = any(field.required for field in schema.load_fields.values())
-    content = {"content": {"application/json": {"schema": body}}, "required": required}
+    content = {"content": {JSON: {"schema": body}}, "required": required}
 
     def decorate(route: Callable[..., Response]) -> View:
         @wraps(route)
@@ -154,35 +155,50 @@ def get(
     reply: type[Schema] | None = None,
     success: Sequence[int] = (200,),
     refusals: Sequence[int] = (404, 503),
+    media: str = JSON,
 ) -> Callable[[Callable[..., Response]], View]:
-    """Route GET: the view gets the path's ids and the query's fields (strings, or what the schema makes of them)."""
+    """Route GET: the view gets the path's ids and the query's fields (strings, or what the schema makes of them).
+
+    `media` is what success replies with, each piece of it as `reply` says.
+    """
     schema = query()
     take = loader(schema)
 
     def decorate(route: Callable[..., Response]) -> View:
         @wraps(route)
         def view(**path: Any) -> Response:
-            return route(**path, **load(take, request.args.to_dict()))
+            return route(**path, **load(take, asked()))
 
         parameters = [{"in": "query", "schema": query}] if schema.load_fields else []
-        responses = _responses(reply, success, (*refusals, 422))
+        responses = _responses(reply, success, (*refusals, 422), media)
         at.route(rule, methods=["GET"])(at.doc(parameters=parameters, responses=responses)(view))
         return view
 
     return decorate
 
 
-def _responses(reply: type[Schema] | None, success: Sequence[int], refusals: Iterable[int]) -> dict[str, Any]:
+def asked() -> dict[str, Any]:
+    """Return the query: text by name, or, where a name is given more than once, a list of texts."""
+    return {
+        name: texts[0] if len(texts) == 1 else texts
+        for name, texts in request.args.to_dict(flat=False).items()
+    }
+
+
+def _responses(
+    reply: type[Schema] | None, success: Sequence[int], refusals: Iterable[int], media: str = JSON
+) -> dict[str, Any]:
     """Describe replies for OpenAPI."""
-    documented = dict.fromkeys(success, reply or Schema) | dict.fromkeys((*refusals, 500), Refusal)
-    return {str(code): _response(code, documented[code]) for code in sorted(documented)}
+    good = {code: _response(code, reply or Schema, media) for code in success}
+    bad = {code: _response(code, Refusal, JSON) for code in (*refusals, 500)}
+    return {str(code): described for code, described in sorted({**good, **bad}.items())}
 
 
-def _response(code: int, schema: type[Schema]) -> dict[str, Any]:
+def _response(code: int, schema: type[Schema], media: str) -> dict[str, Any]:
     """Describe one reply; not modified is the one without a body."""
     described: dict[str, Any] = {"description": HTTPStatus(code).phrase}
     if code != HTTPStatus.NOT_MODIFIED:
-        described["content"] = {"application/json": {"schema": schema}}
+        described["content"] = {media: {"schema": schema}}
     if code == HTTPStatus.SERVICE_UNAVAILABLE:
         described["headers"] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
     return described
@@ -233,6 +249,6 @@ class Answer(Response):
 
 def answer(body: Mapping[str, Any], status: int) -> Answer:
     """Put a finished body on the wire."""
-    made = Answer(encode(body), status, content_type="application/json")
+    made = Answer(encode(body), status, content_type=JSON)
     made.outcome = body.get("outcome")
     return made

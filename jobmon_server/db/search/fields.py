@@ -189,3 +189,10 @@ SUMMARY: Mapping[Entity, tuple[str, ...]] = {
         *("queued_at", "started_at", "heartbeat_at", "finished_at", "status_at"),
     ),
 }
+
+#: What a row can have beside its fields: how many tasks a workflow has of each status, and those tasks.
+EXTRAS: Mapping[Entity, tuple[str, ...]] = {
+    Entity.WORKFLOW: ("tasks", "task_list"),
+    Entity.TASK: (),
+    Entity.TASK_INSTANCE: (),
+}

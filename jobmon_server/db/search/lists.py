@@ -12,10 +12,12 @@ from jobmon_server.db import clock
 from jobmon_server.db.models import workflow
 from jobmon_server.db.reads import every
 from jobmon_server.db.search.conditions import clause
-from jobmon_server.db.search.fields import FIELDS, JOINS, SUMMARY, TABLES, Field
+from jobmon_server.db.search.fields import FIELDS, JOINS, SUMMARY, TABLES, Field, id_field
+from jobmon_server.db.search.nested import completed
 from jobmon_server.db.search.orders import after, keys_of, write_cursor
 from jobmon_server.db.search.questions import QUESTIONS, TIMED
-from jobmon_server.db.search.terms import Condition, Entity, Page, Query, Wrong
+from jobmon_server.db.search.terms import Condition, Entity, Page, Query
+from jobmon_server.errors import Malformed
 
 #: So many groups, at most, are in one summary.
 MOST_GROUPS = 10_000
@@ -39,7 +41,7 @@ def count(connection: Connection, entity: Entity, conditions: Sequence[Condition
 
 def list_rows(connection: Connection, entity: Entity, query: Query) -> Page:
     """Return a page of rows, by the names of their fields on the wire, newest first unless sorted otherwise."""
-    fields = query.fields or SUMMARY[entity]
+    fields = SUMMARY[entity] if query.fields is None else query.fields
     if not query.limit:
         return Page([], None, _total(connection, entity, query, fields))
     keys = keys_of(entity, query.sort, fields if query.distinct else None)
@@ -57,14 +59,17 @@ def list_rows(connection: Connection, entity: Entity, query: Query) -> Page:
         statement.order_by(*(key.ordering for key in keys)).limit(query.limit + 1).offset(query.offset)
     )
     rows = every(connection, statement)
-    more = len(rows) > query.limit
     found = rows[: query.limit]
-    following = write_cursor(keys, found[-1]) if more else None
-    total = None
-    if query.with_total:
-        is_told = not more and query.after is None and (found or not query.offset)
-        total = query.offset + len(found) if is_told else _total(connection, entity, query, fields)
-    return Page([{name: row[name] for name in fields} for row in found], following, total)
+    more = len(rows) > len(found)
+    is_told = not more and query.after is None and (found or not query.offset)
+    total = query.offset + len(found) if is_told else _total(connection, entity, query, fields)
+    shown_rows = [{name: row[name] for name in fields} for row in found]
+    if entity is Entity.WORKFLOW and not query.distinct:
+        ids = [row[f"key_{id_field(entity)}"] for row in found]
+        shown_rows = completed(connection, ids, shown_rows, query.extras)
+    return Page(
+        shown_rows, write_cursor(keys, found[-1]) if more else None, total if query.with_total else None
+    )
 
 
 def _total(connection: Connection, entity: Entity, query: Query, fields: Sequence[str]) -> int | None:
@@ -83,7 +88,7 @@ def summarize(
 ) -> list[dict[str, Any]]:
     """Return how many there are of each combination, in order; combinations that nothing has are left out.
 
-    Raises `Wrong` when there are more of them than anyone reads.
+    Raises `Malformed` when there are more of them than anyone reads.
     """
     grouped = [FIELDS[entity][name] for name in by]
     columns = [field.compared.label(field.name) for field in grouped]
@@ -92,7 +97,7 @@ def summarize(
     statement = statement.group_by(*keys).order_by(*keys).limit(MOST_GROUPS + 1)
     rows = every(connection, statement)
     if len(rows) > MOST_GROUPS:
-        raise Wrong(f"makes more than {MOST_GROUPS} groups: ask for fewer, or list them with distinct=true")
+        raise Malformed.field("by", f"makes more than {MOST_GROUPS} groups: list them with distinct=true")
     return rows
 
 

@@ -40,18 +40,17 @@ class Key:
     def same(self, value: Any) -> ColumnElement[bool]:
         """What has this value of the key."""
         column = self.field.sorted_by
-        if value is None:
-            return column.is_(None)
-        return and_(column == value)
+        is_same: ColumnElement[bool] = column == value
+        return column.is_(None) if value is None else is_same
 
     def later(self, value: Any) -> ColumnElement[bool]:
         """What comes after this value: both databases put null first, last when it descends."""
         column = self.field.sorted_by
         if value is None:
             return false() if self.descending else column.is_not(None)
-        if not self.descending:
-            return column > value
-        return or_(column < value, column.is_(None)) if self.field.nullable else column < value
+        beyond: ColumnElement[bool] = column < value if self.descending else column > value
+        is_null_beyond = self.descending and self.field.nullable
+        return or_(beyond, column.is_(None)) if is_null_beyond else beyond
 
 
 def keys_of(entity: Entity, sort: Sequence[Sort], distinct_fields: Sequence[str] | None = None) -> list[Key]:

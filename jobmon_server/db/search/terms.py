@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-#: So many rows of a list, at most, are in one reply.
+#: So many rows of a list, at most, are in one reply; fewer where each may be long.
 LARGEST_PAGE = 1_000
+LARGEST_HEAVY_PAGE = 100
 
 
 class Entity(StrEnum):
@@ -58,6 +59,8 @@ class Query:
     conditions: tuple[Condition, ...] = ()
     #: None for what a list has by itself.
     fields: tuple[str, ...] | None = None
+    #: What is read beside, for a whole page at once: of `EXTRAS`.
+    extras: tuple[str, ...] = ()
     sort: tuple[Sort, ...] = ()
     limit: int = 50
     offset: int = 0
