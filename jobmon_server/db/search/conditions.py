@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator as compare
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,13 @@ MOST_VALUES = 10_000
 MOST_PERIODS = 100
 _LISTS = frozenset({Operator.IN, Operator.NOT_IN})
 _NAMES = frozenset({Operator.LIKE, Operator.NOT_LIKE})
+_COMPARED: dict[Operator, Callable[[Any, Any], Any]] = {
+    Operator.EQ: compare.eq,
+    Operator.GT: compare.gt,
+    Operator.LT: compare.lt,
+    Operator.GE: compare.ge,
+    Operator.LE: compare.le,
+}
 _NEGATIVE = frozenset({Operator.NEQ, Operator.NOT_IN, Operator.NOT_LIKE})
 
 
@@ -125,14 +133,8 @@ def _positive(column: ColumnElement[Any], operator: Operator, value: Any) -> Col
         return _matches(column, value)
     if isinstance(value, Period):
         return _in_time(column, operator, value)
-    compared: dict[Operator, ColumnElement[bool]] = {
-        Operator.EQ: column == value,
-        Operator.GT: column > value,
-        Operator.LT: column < value,
-        Operator.GE: column >= value,
-        Operator.LE: column <= value,
-    }
-    return compared[operator]
+    compared: ColumnElement[bool] = _COMPARED[operator](column, value)
+    return compared
 
 
 def _among(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[bool]:
@@ -149,10 +151,11 @@ def _matches(column: ColumnElement[Any], pattern: Pattern) -> ColumnElement[bool
 
 def _in_time(column: ColumnElement[Any], operator: Operator, period: Period) -> ColumnElement[bool]:
     """A period is equal to what lies within it; what is later begins where it ends."""
-    return {
-        Operator.EQ: and_(column >= period.start, column < period.end),
-        Operator.GT: column >= period.end,
-        Operator.LT: column < period.start,
-        Operator.GE: column >= period.start,
-        Operator.LE: column < period.end,
-    }[operator]
+    ways: dict[Operator, tuple[ColumnElement[bool], ...]] = {
+        Operator.EQ: (column >= period.start, column < period.end),
+        Operator.GT: (column >= period.end,),
+        Operator.LT: (column < period.start,),
+        Operator.GE: (column >= period.start,),
+        Operator.LE: (column < period.end,),
+    }
+    return and_(*ways[operator])

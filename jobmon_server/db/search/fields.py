@@ -34,6 +34,8 @@ class Field:
     @property
     def sorted_by(self) -> ColumnElement[Any]:
         """The expression that orders by it."""
+        if self.kind is kinds.FLAG:
+            return type_coerce(self.compared, Integer)
         if not self.kind.words:
             return self.compared
         return case(*((self.compared == word, place) for place, word in enumerate(self.kind.words)))

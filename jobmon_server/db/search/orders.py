@@ -16,7 +16,7 @@ from jobmon_server.db.search.fields import FIELDS, Field, id_field
 from jobmon_server.db.search.terms import Entity, Sort, Wrong
 
 _LARGEST = 2**63
-_TYPES: dict[str, type[Any]] = {"time": str, "text": str, "number": int, "status": int, "flag": bool}
+_TYPES: dict[str, type[Any]] = {"time": str, "text": str, "number": int, "status": int, "flag": int}
 
 
 @dataclass(frozen=True, slots=True)
