@@ -7,6 +7,7 @@ from importlib.metadata import version
 from flask import Response
 from marshmallow import fields
 
+from jobmon_server.db.search.terms import LARGEST_PAGE
 from jobmon_server.routes.fields import (
     DEEPEST_JSON,
     LARGEST_RESULT,
@@ -17,7 +18,6 @@ from jobmon_server.routes.fields import (
     Schema,
     Text,
 )
-from jobmon_server.routes.reads import LARGEST_PAGE
 from jobmon_server.routes.schemas import LARGEST_BATCH, MOST_TASKS
 from jobmon_server.routes.wire import blueprint, get, reply, settings
 

@@ -61,3 +61,16 @@ class Words(Plain[list[Word_]], Generic[Word_]):
         if unknown:
             raise ValidationError(f"{', '.join(unknown)}: must be of: {', '.join(self.words)}")
         return [self.words[word] for word in asked]
+
+
+class Attempt(Digits):
+    """An attempt: its number, or `last`, which is null."""
+
+    def __init__(self, **options: Any) -> None:
+        """Document it."""
+        super().__init__(1, 2**31 - 1, **options)
+        self.metadata = {"type": "string", "description": "a number from 1, or last"}
+
+    def check(self, value: Any) -> Any:
+        """Read it."""
+        return None if value == "last" else super().check(value)

@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Response
+from marshmallow import ValidationError, fields, validates_schema
 
 from jobmon_client.states import TaskStatus
 from jobmon_server.actions.explain import explain as explained
 from jobmon_server.db import pages
 from jobmon_server.db import reads as queries
+from jobmon_server.db.search import selectors
+from jobmon_server.db.search.terms import LARGEST_PAGE
 from jobmon_server.routes import views
 from jobmon_server.routes.explanation import Explanation
-from jobmon_server.routes.fields import Schema
-from jobmon_server.routes.query import Digits, Words
-from jobmon_server.routes.wire import blueprint, get, read, reply
+from jobmon_server.routes.fields import Id, ListOf, Name, Schema, Text, Word
+from jobmon_server.routes.listing import Detail
+from jobmon_server.routes.query import Attempt, Digits, Words
+from jobmon_server.routes.selecting import exactly_one
+from jobmon_server.routes.wire import blueprint, get, post, read, reply
 
 reads = blueprint("reads", "Read models.")
-LARGEST_PAGE = 1000
 
 
 class Page(Schema):
@@ -33,10 +37,17 @@ class TaskPage(Page):
     status = Words(TaskStatus)
 
 
-@get(reads, "/task_instance/<id:task_instance_id>", reply=views.TaskInstanceView)
-def task_instance(task_instance_id: int) -> Response:
-    """Every field that a report can set, the ids, the statuses and the times."""
-    return reply(read(queries.read_task_instance, task_instance_id))
+class HowMuch(Schema):
+    """Whether its history is told as well."""
+
+    detail = Word(Detail, load_default=Detail.SUMMARY)
+
+
+@get(reads, "/task_instance/<id:task_instance_id>", query=HowMuch, reply=views.TaskInstanceView)
+def task_instance(task_instance_id: int, detail: Detail) -> Response:
+    """Every field that a report can set, the ids, the statuses and the times; with `detail=full` its history as well."""
+    query = selectors.read_with_history if detail is Detail.FULL else queries.read_task_instance
+    return reply(read(query, task_instance_id))
 
 
 @get(reads, "/task_instance/<id:task_instance_id>/journal", reply=views.Journal)
@@ -55,6 +66,75 @@ def explain(task_instance_id: int) -> Response:
 def task_instance_error_log(task_instance_id: int) -> Response:
     """The errors of an instance, oldest first."""
     return reply({"task_instance_error_log": read(queries.read_error_log, task_instance_id)})
+
+
+class OneInstance(Schema):
+    """An instance, by exactly one of what may be known of it; `attempt`, of a task, is a number or `last`."""
+
+    task_instance_id = Digits(minimum=1)
+    task_id = Digits(minimum=1)
+    distributor_id = Name()
+    attempt = Attempt()
+
+    @validates_schema(skip_on_field_errors=True)
+    def one_way(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse none, and more than one."""
+        exactly_one(data, "task_instance_id", "task_id", "distributor_id")
+        if "attempt" in data and "task_id" not in data:
+            raise ValidationError("goes with task_id", "attempt")
+
+
+class OneWorkflow(Schema):
+    """A workflow, by its own id or by that of a member: exactly one of them."""
+
+    workflow_id = Digits(minimum=1)
+    task_id = Digits(minimum=1)
+    task_instance_id = Digits(minimum=1)
+
+    @validates_schema(skip_on_field_errors=True)
+    def one_way(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse none, and more than one."""
+        exactly_one(data, "workflow_id", "task_id", "task_instance_id")
+
+
+@get(reads, "/task_instance/find", query=OneInstance, reply=views.TaskInstanceView)
+def find_task_instance(**known: Any) -> Response:
+    """The instance of this id, of this task (its last, unless `attempt` says which), or of this cluster's id."""
+    return reply(read(selectors.find_task_instance, **known))
+
+
+@get(reads, "/workflow/find", query=OneWorkflow, reply=views.WorkflowView)
+def find_workflow(**known: Any) -> Response:
+    """The workflow of this id, or that this task or instance belongs to."""
+    return reply(read(selectors.find_workflow, **known))
+
+
+class TaskIds(Schema):
+    """Some tasks."""
+
+    task_ids = ListOf(Id(), required=True, maximum=LARGEST_PAGE)
+
+
+class TaskCommand(Schema):
+    """What a task runs."""
+
+    task_id = Id(required=True)
+    command = Text(required=True)
+
+
+class Commands(Schema):
+    """What many tasks run."""
+
+    commands = fields.List(fields.Nested(TaskCommand), required=True)
+    missing = fields.List(Id(), required=True)
+
+
+@post(reads, "/task/commands", body=TaskIds, reply=Commands, refusals=(422, 503))
+def commands(task_ids: list[int]) -> Response:
+    """The commands of many tasks; `missing` are ids that no task has."""
+    found = read(selectors.read_commands, task_ids)
+    lines = [{"task_id": one, "command": found[one]} for one in dict.fromkeys(task_ids) if one in found]
+    return reply({"commands": lines, "missing": sorted(set(task_ids) - found.keys())})
 
 
 @get(reads, "/task/<id:task_id>", reply=views.TaskView)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from jobmon_client.states import Scope
+from jobmon_server.db.search import Entity
 from jobmon_server.errors import Forbidden
 from jobmon_server.principal import allowing
 from jobmon_server.routes.wire import PREFIX, principal
@@ -20,7 +21,11 @@ OPEN = frozenset({"/health", "/ready", f"{PREFIX}/health", f"{PREFIX}/ready"})
 #: POST routes below the prefix that an operator is not needed for.
 POSTS: dict[Scope, tuple[str, ...]] = {
     # They ask much, and change nothing.
-    Scope.VIEWER: ("/workflow/<id:workflow_id>/preview",),
+    Scope.VIEWER: (
+        "/workflow/<id:workflow_id>/preview",
+        *(f"/{entity}/{verb}" for entity in Entity for verb in ("search", "count", "summary")),
+        "/task/commands",
+    ),
     Scope.WORKER: (
         *(f"{_INSTANCE}/{name}" for name in WORKER_REPORTS),
         "/task_instance/log_report_by/batch",

@@ -200,3 +200,9 @@ def conditions_of(data: dict[str, Any]) -> Conditions:
     data.pop("all", None)
     conditions: Conditions = (*data.pop("filter", ()), *data.pop("search", ()))
     return conditions
+
+
+def exactly_one(data: Mapping[str, Any], *names: str) -> None:
+    """Refuse a selection by none of these, or by more than one."""
+    if len(data.keys() & set(names)) != 1:
+        raise ValidationError(f"give exactly one of {', '.join(names)}", names[0])

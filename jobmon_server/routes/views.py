@@ -57,6 +57,32 @@ def counts(statuses: type[Status], *, required: bool = True) -> fields.Field[Any
     return fields.Raw(required=required, metadata={**open_to, "additionalProperties": False})
 
 
+class Decision(Schema):
+    """One row of the journal; `to` is what was wanted, and `outcome` what became of it."""
+
+    class Meta:
+        """`from` is a word of Python."""
+
+        include = {"from": _word(TaskInstanceStatus, null=True)}
+
+    to = _word(TaskInstanceStatus)
+    outcome = _word(Outcome)
+    task_from = _word(TaskStatus, null=True)
+    task_to = _word(TaskStatus, null=True)
+    reporter = _word(Reporter)
+    reporter_id = _text(null=True)
+    reason = _text(null=True)
+    time = _time()
+
+
+class LoggedError(Schema):
+    """One entry of the error log."""
+
+    error_time = _time()
+    description = _text()
+    source = _word(Reporter)
+
+
 class TaskInstanceView(Schema):
     """An instance: its ids, statuses and times, and every field that a report can set."""
 
@@ -108,38 +134,14 @@ class TaskInstanceView(Schema):
     finished_at = _time(null=True)
     status_at = _time()
     updated_at = _time()
-
-
-class Decision(Schema):
-    """One row of the journal; `to` is what was wanted, and `outcome` what became of it."""
-
-    class Meta:
-        """`from` is a word of Python."""
-
-        include = {"from": _word(TaskInstanceStatus, null=True)}
-
-    to = _word(TaskInstanceStatus)
-    outcome = _word(Outcome)
-    task_from = _word(TaskStatus, null=True)
-    task_to = _word(TaskStatus, null=True)
-    reporter = _word(Reporter)
-    reporter_id = _text(null=True)
-    reason = _text(null=True)
-    time = _time()
+    journal = fields.List(fields.Nested(Decision))
+    task_instance_error_log = fields.List(fields.Nested(LoggedError))
 
 
 class Journal(Schema):
     """Every decision, oldest first."""
 
     journal = fields.List(fields.Nested(Decision), required=True)
-
-
-class LoggedError(Schema):
-    """One entry of the error log."""
-
-    error_time = _time()
-    description = _text()
-    source = _word(Reporter)
 
 
 class ErrorLog(Schema):

@@ -206,8 +206,8 @@ def _response(code: int, schema: type[Schema], media: str) -> dict[str, Any]:
 
 def refusal_response(code: int) -> dict[str, Any]:
     """Describe a refusal that is added to a finished document."""
-    described = _response(code, Refusal)
-    described["content"]["application/json"]["schema"] = {"$ref": "#/components/schemas/Refusal"}
+    described = _response(code, Refusal, JSON)
+    described["content"][JSON]["schema"] = {"$ref": "#/components/schemas/Refusal"}
     return described
 
 

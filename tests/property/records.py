@@ -108,8 +108,8 @@ class Maker:
         last = workflow.update().where(workflow.c.id == workflow_id).values(last_run_id=run_id)
         if self.random.random() < 0.9 or is_live:
             self.connection.execute(last)
-        for name in ("", "fit"):
-            array_id = self.add(array, workflow_id=workflow_id, name=name)
+        for of_array in ("", "fit"):
+            array_id = self.add(array, workflow_id=workflow_id, name=of_array)
             batch = {"array_id": array_id, "batch_num": 1, "workflow_run_id": run_id}
             self.add(array_batch, **batch, cluster=self.random.choice(WORDS), queue=self.random.choice(WORDS))
 

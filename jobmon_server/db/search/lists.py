@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db import clock
-from jobmon_server.db.models import workflow
+from jobmon_server.db.models import task, task_instance, workflow, workflow_run
 from jobmon_server.db.reads import every
 from jobmon_server.db.search.conditions import clause
 from jobmon_server.db.search.fields import FIELDS, JOINS, SUMMARY, TABLES, Field, id_field
@@ -21,6 +21,17 @@ from jobmon_server.errors import Malformed
 
 #: So many groups, at most, are in one summary.
 MOST_GROUPS = 10_000
+
+
+_DELETED = select(workflow.c.id).where(workflow.c.deleted_at.is_not(None))
+#: What is being deleted is shown no more. Of workflows not as `deleted_at IS NULL`: that is an index, and all rows are in it.
+_IS_THERE: dict[Entity, ColumnElement[bool]] = {
+    Entity.WORKFLOW: func.coalesce(workflow.c.deleted_at, None).is_(None),
+    Entity.TASK: task.c.workflow_id.not_in(_DELETED),
+    Entity.TASK_INSTANCE: task_instance.c.workflow_run_id.not_in(
+        select(workflow_run.c.id).where(workflow_run.c.workflow_id.in_(_DELETED))
+    ),
+}
 
 
 def select_ids(
@@ -117,9 +128,7 @@ def _where(
         if name in needed:
             # Each row has its parents: outer, so that no database begins with the other table for want of a better idea.
             statement = statement.outerjoin(join.table, join.on)
-    if entity is Entity.WORKFLOW:
-        # Not as `deleted_at IS NULL`: that is an index, and all rows are in it.
-        statement = statement.where(func.coalesce(workflow.c.deleted_at, None).is_(None))
+    statement = statement.where(_IS_THERE[entity])
     is_timed = any(one.field in TIMED for one in conditions)
     now = clock.read_clock(connection) if is_timed else None
     return statement.where(*(clause(entity, one, now) for one in conditions))
