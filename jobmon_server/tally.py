@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from jobmon_client.states import Outcome, Reporter, TaskInstanceStatus
 
 #: How many numbers a process keeps, and how many processes there may be at once, those that are ending included.
-CELLS = 8192
+CELLS = 32768
 SLOTS = 64
 #: Upper ends of histogram buckets, in seconds.
 IN_STATUS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 7200.0, 86400.0)
