@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,25 +10,12 @@ from jobmon_client.api import Api
 from jobmon_client.errors import Closed, JobmonError
 from jobmon_client.http import Http
 from tests.client.scripted_server import ScriptedServer
+from tests.support.sockets import sockets_to
 
 
-def sockets_to(url: str) -> int:
-    """How many sockets of this process are connected to the server as a client's."""
-    port = f":{int(url.rpartition(':')[2]):04X}"
-    connected = {
-        line.split()[9]
-        for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]
-        if line.split()[2].endswith(port)
-    }
-    return sum(link.removeprefix("socket:[").rstrip("]") in connected for link in _links())
-
-
-def _links() -> Iterator[str]:
-    for number in Path("/proc/self/fd").iterdir():
-        try:
-            yield str(number.readlink())
-        except FileNotFoundError:  # the one that lists the directory
-            continue
+def open_sockets(server: ScriptedServer) -> int:
+    """How many sockets of this process are connected to the server."""
+    return len(sockets_to(int(server.url.rpartition(":")[2])))
 
 
 class Callers:
@@ -65,12 +50,12 @@ def test_closing_closes_the_sockets_of_all_threads(server: ScriptedServer) -> No
     api = Api(Http(server.url, budget=1))
     api.health()
     callers = Callers(api, 3)
-    assert sockets_to(server.url) == 4
+    assert open_sockets(server) == 4
     api.close()
-    assert sockets_to(server.url) == 0
+    assert open_sockets(server) == 0
     callers.call_again()
     assert [type(error) for error in callers.raised] == [Closed] * 3
-    assert sockets_to(server.url) == 0
+    assert open_sockets(server) == 0
 
 
 def test_a_closed_client_says_that_it_is_closed(server: ScriptedServer) -> None:
@@ -93,7 +78,7 @@ def test_to_close_twice_or_on_leaving_a_with_is_no_error(server: ScriptedServer)
 def test_the_socket_of_a_thread_that_ended_does_not_stay(server: ScriptedServer) -> None:
     api = Api(Http(server.url, budget=1))
     Callers(api, 3).call_again()
-    assert sockets_to(server.url) == 0
+    assert open_sockets(server) == 0
     api.health()
     api.close()
 

@@ -22,6 +22,7 @@ from jobmon_server.db.transaction import Database
 from jobmon_server.routes.wire import reply, transact
 from tests.support.path import Path, task
 from tests.support.server import serve
+from tests.support.sockets import sockets_to
 from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -112,19 +113,6 @@ def children(pid: int) -> list[int]:
     return [int(one) for one in text.split()]
 
 
-def sockets_to(pid: int, port: int) -> set[str]:
-    """The sockets of a process that are connected to a port: their inodes, which are shared where a socket is."""
-    lines = [line.split() for line in FilePath(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
-    ours = {line[9] for line in lines if line[2].endswith(f":{port:04X}") and line[3] == "01"}
-    found = set()
-    for one in FilePath(f"/proc/{pid}/fd").iterdir():
-        try:
-            found.add(str(one.readlink()).removeprefix("socket:[").rstrip("]"))
-        except FileNotFoundError:  # closed meanwhile
-            continue
-    return ours & found
-
-
 @pytest.mark.mariadb
 def test_each_worker_process_has_connections_of_its_own(
     mariadb_source: MariadbSource, mariadb_server: Mariadb, tmp_path: FilePath
@@ -139,12 +127,12 @@ def test_each_worker_process_has_connections_of_its_own(
                 thread.start()
             for thread in asking:
                 thread.join(20)
-            found = [sockets_to(pid, port) for pid in workers]
+            found = [sockets_to(port, pid) for pid in workers]
             return all(found) and found
 
         one, other = eventually(connected, 30, what="both workers asked the database")
         assert one & other == set()
-        assert sockets_to(server.process.pid, port) == set()
+        assert sockets_to(port, server.process.pid) == set()
         known = processes(mariadb_server, url.rpartition("/")[2])
         assert len(set(known)) == len(known) >= len(one | other)
 
