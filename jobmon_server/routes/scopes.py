@@ -39,6 +39,8 @@ POSTS: dict[Scope, tuple[str, ...]] = {
         "/submission",
         "/submission/<submission_uuid>/log_distributor_id",
         "/submission/<submission_uuid>/remove",
+        "/task/inputs",
+        "/task_instance/accounting",
     ),
 }
 _NEEDED = {PREFIX + rule: scope for scope, rules in POSTS.items() for rule in rules}

@@ -164,6 +164,17 @@ def test_a_workflow_keeps_owner_group_and_tenant_of_the_token_that_bound_it(
     assert {name: path.workflow()[name] for name in whose} == whose
 
 
+def test_workflows_are_found_by_their_owner_exactly(app: Flask, database: Database) -> None:
+    owners = ("ann", "Ann", "ann ", "an")
+    for owner in owners:
+        Path(caller(app, make_token(database, Scope.OPERATOR, name=f"of {owner}", owner=owner))).bind()
+    viewer = caller(app, make_token(database, Scope.VIEWER))
+    for owner in owners:
+        (found,) = viewer.get("/api/v1/workflow", query_string={"owner": owner}).get_json()["workflows"]
+        assert found["workflow_id"] == owners.index(owner) + 1
+    assert viewer.get("/api/v1/workflow?owner=a").get_json()["workflows"] == []
+
+
 def test_the_body_does_not_say_whose_a_workflow_is(app: Flask, database: Database) -> None:
     client = caller(app, make_token(database, Scope.OPERATOR, owner="ann"))
     for name in ("owner", "owner_group", "tenant"):
