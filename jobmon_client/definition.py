@@ -141,6 +141,8 @@ WORKFLOW_FIELDS: dict[str, Field] = {
     "name": NAME,
     "attributes": OBJECT,
     "max_concurrently_running": LIMIT,
+    "callback_url": Field("a URL of at most 2,048 characters", lambda value: _is_text(value, 2048)),
+    "expiry_seconds": LIMIT,
 }
 
 
@@ -200,16 +202,13 @@ class WorkflowDefinition:
     tasks: tuple[TaskDefinition, ...]
     attributes: dict[str, Any] | None = None
     max_concurrently_running: int | None = None
+    callback_url: str | None = None
+    expiry_seconds: int | None = None
     arrays: dict[str, int] = field(default_factory=dict)
 
     def payload(self) -> dict[str, Any]:
         """Return what binding sends for the workflow itself."""
-        sent = {
-            "name": self.name,
-            "attributes": self.attributes,
-            "max_concurrently_running": self.max_concurrently_running,
-        }
-        return {key: value for key, value in sent.items() if value is not None}
+        return {key: value for key in WORKFLOW_FIELDS if (value := getattr(self, key)) is not None}
 
     def on_cluster(self, cluster: str) -> WorkflowDefinition:
         """Return the same workflow with every task on this cluster."""

@@ -67,9 +67,7 @@ def workflow_of(document: Any, source: str) -> WorkflowDefinition:
     tasks = (defaults | task for task in document["tasks"])
     return checked(
         WorkflowDefinition(
-            name=document["name"],
-            attributes=document.get("attributes"),
-            max_concurrently_running=document.get("max_concurrently_running"),
+            **{key: document[key] for key in WORKFLOW_FIELDS if key in document},
             arrays={array["name"]: array["max_concurrently_running"] for array in document.get("arrays", [])},
             tasks=tuple(
                 TaskDefinition(**task | {"upstream": tuple(task.get("upstream", ()))}) for task in tasks

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -28,12 +27,10 @@ from jobmon_client.definition import (
 )
 from jobmon_client.errors import JobmonError, NotJson
 from jobmon_client.interrupts import Interrupts
-from jobmon_client.loop import Backoff
 from jobmon_client.payload import plain
 from jobmon_client.progress import shown
 from jobmon_client.run import OnProgress, Result, run
 from jobmon_client.run import resume as resume_run
-from jobmon_client.states import WORKFLOW_OVER, WorkflowStatus
 from jobmon_client.templates import Template, kept, rows_of
 
 
@@ -59,23 +56,29 @@ class Workflow:
         *,
         attributes: Any = None,
         max_concurrently_running: int | None = None,
+        callback_url: str | None = None,
+        expiry_seconds: int | None = None,
         **defaults: Any,
     ) -> None:
-        """Take defaults for its tasks: any field of `task` but name, command and upstream. Raise InvalidDefinition."""
+        """Take defaults for its tasks: any field of `task` but name, command and upstream. Raise InvalidDefinition.
+
+        At `callback_url` the server tells how it ended; `expiry_seconds` after that it may be deleted.
+        """
         self.name = name
-        self._attributes = attributes = _written(attributes)
-        self._limit = max_concurrently_running
+        given = {
+            "name": name,
+            "attributes": _written(attributes),
+            "max_concurrently_running": max_concurrently_running,
+            "callback_url": callback_url,
+            "expiry_seconds": expiry_seconds,
+        }
+        self._given = {key: value for key, value in given.items() if value is not None}
         self._defaults = defaults
         self._tasks: dict[str, TaskDefinition] = {}
         self._arrays: dict[str, int] = {}
         #: The id that the server gave it; None before it was run.
         self.workflow_id: int | None = None
-        given = {"name": name, "attributes": attributes, "max_concurrently_running": max_concurrently_running}
-        problems = [
-            *examine(WORKFLOW_FIELDS, {key: value for key, value in given.items() if value is not None}, ""),
-            *examine(SHARED_FIELDS, defaults, ""),
-        ]
-        if problems:
+        if problems := [*examine(WORKFLOW_FIELDS, self._given, ""), *examine(SHARED_FIELDS, defaults, "")]:
             raise InvalidDefinition(problems, f"workflow {name!r}")
 
     def array(self, name: str, *, max_concurrently_running: int) -> None:
@@ -112,9 +115,7 @@ class Workflow:
         """What will be bound; raise InvalidDefinition for an unknown upstream or a cycle."""
         return checked(
             WorkflowDefinition(
-                name=self.name,
-                attributes=self._attributes,
-                max_concurrently_running=self._limit,
+                **self._given,
                 arrays=dict(self._arrays),
                 tasks=tuple(self._tasks.values()),
             ),
@@ -258,16 +259,11 @@ def wait(
     chosen = config.load({"server_url": server_url, **settings})
     began = time.monotonic()
     with connected(chosen) as connection:
-        backoff = Backoff(0.05, 2.0)
-        while True:
-            state = connection.api.workflow(workflow_id)
-            seconds = time.monotonic() - began
-            if state["status"] in WORKFLOW_OVER | {WorkflowStatus.HALTED}:
-                return Result(workflow_id, state["status"], dict(state["tasks"]), round(seconds, 3))
-            pause = backoff.next()
-            if timeout is not None and seconds + pause > timeout:
-                raise StillRunning(f"workflow {workflow_id} is {state['status']} after {timeout:g} s")
-            threading.Event().wait(pause)
+        state = connection.api.wait_for_workflow(workflow_id, seconds=timeout)
+    if not state["over"]:
+        raise StillRunning(f"workflow {workflow_id} is {state['status']} after {timeout:g} s")
+    seconds = round(time.monotonic() - began, 3)
+    return Result(workflow_id, state["status"], dict(state["tasks"]), seconds)
 
 
 def _quiet(chosen: config.Settings) -> None:

@@ -165,7 +165,8 @@ def read_workflow(connection: Connection, workflow_id: int) -> Row:
     hidden = {"id", "last_run_id", "deleted_at"}
     columns = [column for column in workflow.c if column.name not in hidden]
     told = select(callback.c.status).where(callback.c.workflow_id == workflow.c.id)
-    last_told = told.order_by(callback.c.id.desc()).limit(1).scalar_subquery()
+    last = told.order_by(callback.c.id.desc()).limit(1)
+    last_told = by_index(last, callback, "ix_callback_workflow_id").scalar_subquery()
     statement = (
         select(
             workflow.c.id.label("workflow_id"),

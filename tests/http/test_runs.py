@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from jobmon_server.db.check import check
+from jobmon_server.db.models import workflow_run
 from jobmon_server.db.transaction import Database
 from tests.support.path import SOON, Path, Reply, task
 from tests.support.situations import into
@@ -178,6 +180,19 @@ def test_a_runs_deadline_only_moves_forward(path: Path, database: Database) -> N
     path.reap()
     assert path.workflow()["workflow_run_status"] == "RUNNING"
     assert datetime.fromisoformat(path.workflow()["updated_at"]).utcoffset() is not None
+
+
+def test_a_heartbeat_extends_the_runs_deadline(path: Path, database: Database) -> None:
+    def deadline() -> datetime:
+        found: datetime = database.read(
+            lambda connection: connection.execute(select(workflow_run.c.report_by)).scalar_one()
+        )
+        return found
+
+    path.bind(task("a")).start(5)
+    before = deadline()
+    assert beat(path, 60).get_json() == {"outcome": "applied", "status": "RUNNING"}
+    assert timedelta(seconds=50) < deadline() - before < timedelta(seconds=60)
 
 
 #: task situations, whether there is a ready one, what was done with the run: the workflow's status (docs/states.md, row by row).

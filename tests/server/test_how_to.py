@@ -1,4 +1,4 @@
-"""The blocks of docs/how-to/python.md run, one after the other, as a reader would type them."""
+"""The blocks of a page run, one after the other, as a reader would type them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.server import environment
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "python.md"
+PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 
 
-def test_the_blocks_of_the_page_on_python_run(tmp_path: Path) -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) > 5
+@pytest.mark.parametrize("page", ["python.md", "submit-and-wait.md"])
+def test_the_blocks_of_the_page_run(tmp_path: Path, page: str) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```$", (PAGES / page).read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 4
     (tmp_path / "page.py").write_text("\n".join(blocks))
     ended = subprocess.run(
         [sys.executable, "page.py"],
