@@ -44,6 +44,7 @@ class Settings:
     retry_budget: float = 60.0
     concurrency: int = 1
     kill_grace: float = 10.0
+    metrics_interval: float = 60.0
     log_level: str = "warning"
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -117,7 +118,7 @@ def agent_environment(settings: Settings) -> dict[str, str]:
 
     Its token is told, not where we found it: that file, and our profiles, may be on another machine.
     """
-    told = ("token", "report_by_factor", "request_timeout", "kill_grace", "log_level")
+    told = ("token", "report_by_factor", "request_timeout", "kill_grace", "metrics_interval", "log_level")
     values = {name: getattr(settings, name) for name in told}
     ours = {name: value for name, value in os.environ.items() if name not in OURS}
     return {
@@ -248,6 +249,7 @@ KNOWN: dict[str, tuple[Callable[[object], object], str]] = {
     "step_retry_delays": (delays, "1 to 100 numbers of seconds, from 0 to 86400, separated by commas"),
     "step_max_attempts": (whole, "a whole number from 1 to 10000"),
     "concurrency": (whole, "a whole number from 1 to 10000"),
+    "metrics_interval": (number(0, 86_400), "seconds, from 0 (never) to 86400"),
     "kill_grace": (number(0, 3_600), "seconds, from 0 to 3600"),
     "log_level": (level, "debug, info, warning or error"),
 }

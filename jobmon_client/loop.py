@@ -39,13 +39,20 @@ def run_every(period: float, step: Callable[[], object], stop: Event) -> None:
 
     The period counts from start to start; a step that takes longer is followed by the next at once.
     """
+    run_paced(lambda: period, step, stop, stop)
+
+
+def run_paced(period: Callable[[], float], step: Callable[[], object], stop: Event, wake: Event) -> None:
+    """Do so with a period that may change; whoever sets `wake` has the next step made at once. Stop sets both."""
     while not stop.is_set():
         began = time.monotonic()
         try:
             step()
         except Exception:  # the top of a long-lived loop: one bad round must not end all rounds
             log.exception("step_failed")
-        stop.wait(max(0.0, period - (time.monotonic() - began)))
+        wake.wait(max(0.0, period() - (time.monotonic() - began)))
+        if wake is not stop:
+            wake.clear()
 
 
 def stop_on_signals(stop: Event, *signals: signal.Signals) -> None:

@@ -22,6 +22,7 @@ from jobmon_client.http import Http
 from jobmon_client.worker.heartbeat import Heartbeats
 from jobmon_client.worker.items import WorkItem
 from jobmon_client.worker.job import Reports
+from jobmon_client.worker.pace import Pace
 from jobmon_client.worker.reporter import Reporter
 from jobmon_client.worker.spool import Spool
 from jobmon_client.worker.supervisor import Change, Supervisor
@@ -59,16 +60,15 @@ class Agent:
         self._waiter = Waiter()
         spool = Spool(spool_dir, self.worker_id) if spool_dir else None
         self._reporter = Reporter(self._api(settings.request_timeout, 0.0), spool=spool)
-        increment = settings.next_report_increment
-        reports = Reports(self.worker_id, increment)
+        pace = Pace(settings)
+        reports = Reports(self.worker_id, pace)
         self._watch = Watch(spool_dir, self.worker_id)
         self._supervisor = supervisor = Supervisor(
             settings, reports, self._reporter, self._waiter, self._watch
         )
         self._heartbeats = Heartbeats(
-            self._api(min(settings.request_timeout, increment / 2), settings.heartbeat_interval / 2),
-            interval=settings.heartbeat_interval,
-            increment=increment,
+            self._api(min(settings.request_timeout, pace.increment / 2), settings.heartbeat_interval / 2),
+            pace=pace,
             running=lambda: tuple(supervisor.running),
             obey=lambda reply: self._waiter.post(lambda: supervisor.obey(reply)),
         )

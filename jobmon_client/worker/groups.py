@@ -132,18 +132,18 @@ def _end(pid: int, start: str, instance: str) -> int:
 def _members(group: int) -> Iterator[int]:
     for entry in os.scandir("/proc"):
         if entry.name.isdecimal():
-            fields = _stat(int(entry.name))
+            fields = stat(int(entry.name))
             if fields and int(fields[2]) == group and fields[0] not in {b"Z", b"X"}:
                 yield int(entry.name)
 
 
 def start_of(pid: int) -> str:
     """Return when a process began, in ticks since the machine booted; "" if it is gone."""
-    fields = _stat(pid)
+    fields = stat(pid)
     return fields[19].decode("ascii") if fields else ""
 
 
-def _stat(pid: int) -> list[bytes]:
+def stat(pid: int) -> list[bytes]:
     """Return what /proc says of a process after its name: state, parent, group, …"""
     try:
         text = Path(f"/proc/{pid}/stat").read_bytes()

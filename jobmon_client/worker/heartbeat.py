@@ -10,7 +10,8 @@ import structlog
 from jobmon_client.answers import Reply
 from jobmon_client.api import Api
 from jobmon_client.errors import JobmonError
-from jobmon_client.loop import run_every
+from jobmon_client.loop import run_paced
+from jobmon_client.worker.pace import Pace
 
 log = structlog.get_logger(__name__)
 
@@ -18,20 +19,19 @@ LONGEST_BATCH = 10_000
 
 
 class Heartbeats:
-    """Extends the deadlines of `running()` every `interval` seconds and hands each order it brings back to `obey`."""
+    """Extends the deadlines of `running()` at a pace, and hands each order that it brings back to `obey`."""
 
     def __init__(
         self,
         api: Api,
         *,
-        interval: float,
-        increment: float,
+        pace: Pace,
         running: Callable[[], Sequence[int]],
         obey: Callable[[Reply], None],
     ) -> None:
-        """Promise the server to speak again within `increment` seconds; `api` must give up within the interval."""
+        """Promise the server to speak again as the pace says; `api` must give up within the interval."""
         self._api = api
-        self._increment = increment
+        self._pace = pace
         self._running = running
         self._obey = obey
         self._stop = threading.Event()
@@ -40,7 +40,10 @@ class Heartbeats:
         self._bell = threading.Event()
         self._threads = [
             threading.Thread(
-                target=run_every, args=(interval, self._beat, self._stop), name="heartbeat", daemon=True
+                target=run_paced,
+                args=(lambda: pace.interval, self._beat, self._stop, pace.changed),
+                name="heartbeat",
+                daemon=True,
             ),
             threading.Thread(target=self._answer_questions, name="check", daemon=True),
         ]
@@ -58,6 +61,7 @@ class Heartbeats:
     def stop(self) -> None:
         """End; a call in flight is not waited for."""
         self._stop.set()
+        self._pace.changed.set()
         self._bell.set()
 
     def _answer_questions(self) -> None:
@@ -74,7 +78,7 @@ class Heartbeats:
         for first in range(0, len(ids), LONGEST_BATCH):
             part = ids[first : first + LONGEST_BATCH]
             try:
-                reply = self._api.log_report_by_batch(part, next_report_increment=self._increment)
+                reply = self._api.log_report_by_batch(part, next_report_increment=self._pace.increment)
             except JobmonError as error:  # no reply is no order: the commands run on
                 if not self._away:
                     log.warning("heartbeat_not_sent", count=len(part), error=str(error))

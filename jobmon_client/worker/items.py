@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 LONGEST_NAME = 60
+LONGEST_LINE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,23 @@ class LogFiles:
         """The file that the command may write its result to."""
         return self.stdout.with_suffix(".json")
 
+    @property
+    def progress(self) -> Path:
+        """The file that the command may write to how far it is; its last line counts."""
+        return self.stdout.with_suffix(".progress")
+
     @classmethod
     def of(cls, item: WorkItem, log_dir: Path) -> Self:
         """Name them: the id makes them unique, the task's name is there for people."""
         safe = re.sub(r"[^A-Za-z0-9._-]+", "_", item.name)[:LONGEST_NAME]
         stem = log_dir / str(item.workflow_id) / f"{item.task_instance_id}-{safe}"
         return cls(stem.with_name(stem.name + ".out"), stem.with_name(stem.name + ".err"))
+
+
+def last_line(path: Path) -> str | None:
+    """Return the last line of a short file; None if there is none."""
+    lines = tail(path, LONGEST_LINE).strip().splitlines()
+    return lines[-1] if lines else None
 
 
 def tail(path: Path, limit: int = 10_000) -> str:

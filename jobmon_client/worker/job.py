@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
 from jobmon_client.states import TaskInstanceStatus
 from jobmon_client.worker.items import LogFiles, WorkItem, tail
+from jobmon_client.worker.pace import Pace
 from jobmon_client.worker.process import Ended, Process
 from jobmon_client.worker.verdict import Verdict
 
@@ -29,10 +30,14 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Why a command is to end, and the status that its death is reported with (None: nobody wants to know)."""
+    """Why a command is to end, and the status that its death is reported with (None: nobody wants to know).
+
+    `code` is why in a word.
+    """
 
     reason: str
     report: TaskInstanceStatus | None
+    code: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +52,9 @@ class Job:
     ended: Ended | None = None
     has_result: bool = False
     result: Any = None  # JSON; None is a result too
+    obeyed: dict[int, str] = field(default_factory=dict)  # what was made of each command, by its id
+    is_measured: bool = False  # and the server has not answered yet
+    progress: str | None = None  # as the server was told
     due: float | None = None  # when the time limit passes; once it is being ended, when grace does
 
     @property
@@ -60,7 +68,7 @@ class Reports:
     """Makes the reports of one worker."""
 
     worker_id: str
-    increment: float
+    pace: Pace
 
     def running(self, job: Job) -> dict[str, Any]:
         """Ask leave to start."""
@@ -73,9 +81,19 @@ class Reports:
             "distributor_id": job.item.distributor_id,
             "stdout": str(job.files.stdout),
             "stderr": str(job.files.stderr),
-            "next_report_increment": self.increment,
+            "next_report_increment": self.pace.increment,
         }
         return {name: value for name, value in report.items() if value is not None}
+
+    def living(self, job: Job, **facts: Any) -> dict[str, Any]:
+        """Say that it runs, and what else there is to be said of it."""
+        return {
+            "task_instance_id": job.id,
+            "report": "log_report_by",
+            "worker_id": self.worker_id,
+            "next_report_increment": self.pace.increment,
+            **{name: value for name, value in facts.items() if value},
+        }
 
     def end(self, job: Job, verdict: Verdict) -> dict[str, Any]:
         """Say how it ended."""
@@ -88,6 +106,8 @@ class Reports:
             report["report"] = "log_error_worker_node"
             report["error_state"] = str(verdict.status)
             report["error_description"] = verdict.description
+            if verdict.reason_code is not None:
+                report["reason_code"] = verdict.reason_code
         if job.ended is not None:
             report["stdout_log"] = tail(job.files.stdout)
             report["stderr_log"] = tail(job.files.stderr)

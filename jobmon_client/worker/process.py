@@ -59,6 +59,11 @@ class Process:
             os.waitpid(self.pid, 0)
             raise
 
+    @property
+    def wall_seconds(self) -> float:
+        """How long ago it was started."""
+        return time.monotonic() - self._began
+
     def exited(self) -> bool:
         """Return whether the leader has ended and waits to be collected."""
         return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
@@ -84,7 +89,7 @@ class Process:
         os.close(self.pidfd)
         code = os.waitstatus_to_exitcode(status)
         usage = {
-            "wall_seconds": round(time.monotonic() - self._began, 6),
+            "wall_seconds": round(self.wall_seconds, 6),
             "cpu_seconds": round(used.ru_utime + used.ru_stime, 6),
             "max_rss_bytes": used.ru_maxrss * 1024,
             **moved,

@@ -187,6 +187,7 @@ def applied(report: Mapping[str, Any]) -> Reply:
     """Return the reply that a batch leaves out because everything went as wanted."""
     wanted = {
         "log_running": TaskInstanceStatus.RUNNING,
+        "log_report_by": None,
         "log_done": TaskInstanceStatus.DONE,
         "log_error_worker_node": report.get("error_state"),
     }[report["report"]]

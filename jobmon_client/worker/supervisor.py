@@ -5,17 +5,20 @@ from __future__ import annotations
 import signal
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from jobmon_client.answers import Reply
 from jobmon_client.config import Settings, command_environment
-from jobmon_client.states import Outcome, TaskInstanceStatus
+from jobmon_client.states import Outcome, ReasonCode, TaskInstanceStatus
 from jobmon_client.worker import result
 from jobmon_client.worker.items import LogFiles, WorkItem, tail
 from jobmon_client.worker.job import Job, Order, Phase, Reports, bare
+from jobmon_client.worker.measuring import Measuring
+from jobmon_client.worker.orders import Orders, is_killed
 from jobmon_client.worker.process import Process, live_groups, oom_kills
 from jobmon_client.worker.reporter import Reporter
 from jobmon_client.worker.verdict import Verdict, judge, quoted
@@ -32,6 +35,9 @@ LAST_REPORT = {
     TaskInstanceStatus.KILL_SELF: TaskInstanceStatus.ERROR_FATAL,
     TaskInstanceStatus.NO_HEARTBEAT: TaskInstanceStatus.ERROR,
 }
+KILLED = Order(
+    "the command was ended by a kill command", TaskInstanceStatus.ERROR, ReasonCode.KILLED_BY_COMMAND.value
+)
 CONFIRMED = Verdict(TaskInstanceStatus.ERROR_FATAL, "the command was ended as the server had ordered")
 
 
@@ -63,15 +69,20 @@ class Supervisor:
         self._started: list[Job] = []
         self._ended: list[Job] = []
         self._oom_kills = oom_kills()
+        self._measuring = Measuring(settings, reports, self._send, self.obey)
+        self._orders = Orders(kill=self._kill, set_interval=self._pace, acknowledge=self._acknowledge)
 
     # -- asked by the loop -----------------------------------------------------------------------------------
 
     def timeout(self) -> float | None:
         """Return the seconds until something is due by the clock."""
-        due = [job.due for job in self.running.values() if job.due is not None]
         if any(job.phase is Phase.LINGERING for job in self.running.values()):
             return LINGER_POLL
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        due = [job.due for job in self.running.values() if job.due is not None]
+        waits = [max(0.0, min(due) - time.monotonic())] if due else []
+        if self.running and (wait := self._measuring.wait()) is not None:
+            waits.append(wait)
+        return min(waits, default=None)
 
     def keep_time(self) -> None:
         """End what is over its time limit, kill what is over its grace, and see which groups are gone."""
@@ -83,6 +94,7 @@ class Supervisor:
             elif job.process is not None:
                 job.process.signal_group(signal.SIGKILL)
                 job.due = None
+        self._measuring.keep_time(self.running.values())
         lingering = [job for job in self.running.values() if job.phase is Phase.LINGERING]
         groups = live_groups() if lingering else set()
         for job in lingering:
@@ -95,10 +107,11 @@ class Supervisor:
             job = self._waiting.popleft()
             self._busy_slots += 1
             job.phase = Phase.ASKED
-            self._reporter.send(self._reports.running(job), self._posting(job, self._answered_running))
+            self._send(self._reports.running(job), job, self._answered_running)
 
-    def _posting(self, job: Job, act: Callable[[Job, Reply], None]) -> Callable[[Reply], None]:
-        return lambda reply: self._waiter.post(lambda: act(job, reply))
+    def _send(self, report: Mapping[str, Any], job: Job, act: Callable[[Job, Reply], None]) -> None:
+        """Send a report; what is answered is for this thread."""
+        self._reporter.send(report, lambda reply: self._waiter.post(lambda: act(job, reply)))
 
     def take_change(self) -> Change:
         """Return what happened since the last call."""
@@ -130,8 +143,11 @@ class Supervisor:
     def _answered_running(self, job: Job, reply: Reply) -> None:
         """Start the command if the server says so, and else forget it."""
         may_start = reply.outcome in STARTED and reply.status is TaskInstanceStatus.RUNNING
+        if may_start and job.order is None and is_killed(reply.commands):
+            job.order = KILLED
         if may_start and job.order is None:
             self._begin(job)
+            self._orders.take(job, reply.commands)
             return
         self._busy_slots -= 1
         if (
@@ -140,7 +156,9 @@ class Supervisor:
         ):
             self._report(job, CONFIRMED)
         elif may_start and job.order is not None:
-            self._report(job, Verdict(TaskInstanceStatus.ERROR, f"{job.order.reason} before it started"))
+            self._orders.take(job, reply.commands)
+            reason = f"{job.order.reason} before it started"
+            self._report(job, Verdict(TaskInstanceStatus.ERROR, reason, job.order.code))
         else:
             log.info("not_started", task_instance_id=job.id, outcome=str(reply.outcome), status=reply.status)
             self._forget(job)
@@ -148,7 +166,9 @@ class Supervisor:
     def _begin(self, job: Job) -> None:
         try:
             result.prepare(job.files.result)
-            variables = {**self._environment, **job.item.variables(), result.VARIABLE: str(job.files.result)}
+            result.prepare(job.files.progress)
+            files = {result.VARIABLE: str(job.files.result), result.PROGRESS: str(job.files.progress)}
+            variables = {**self._environment, **job.item.variables(), **files}
             job.process = Process(job.item.command, variables, job.files)
         except (OSError, ValueError) as error:
             self._busy_slots -= 1
@@ -159,20 +179,38 @@ class Supervisor:
         job.due = None if job.item.time_limit is None else time.monotonic() + job.item.time_limit
         self.running[job.id] = job
         self._started.append(job)
+        self._measuring.begun(self.running)
+        self._reports.pace.follow(self.running)
         self._waiter.watch(job.process, lambda: self._exited(job))
 
     def obey(self, reply: Reply) -> None:
-        """Do what a heartbeat's reply orders."""
+        """Do what the reply to a sign of life orders."""
         job = self.running.get(reply.task_instance_id or 0)
-        if job is None or job.order is not None:
+        if job is None:
+            return
+        self._orders.take(job, reply.commands)
+        if job.order is not None:
             return
         if reply.outcome is Outcome.FENCED:
             self._end(job, Order("another worker holds it", None))
         elif reply.status is not None and reply.status not in LIVE | BEFORE:
             reason = f"the server told the worker to stop: the status was {reply.status}"
             self._end(job, Order(reason, LAST_REPORT.get(reply.status)))
-        elif any(command.get("command") == "kill" for command in reply.commands):
-            self._end(job, Order("the command was ended by a kill command", TaskInstanceStatus.ERROR))
+
+    def _kill(self, job: Job) -> bool:
+        """End one that an operator wants dead; whether there was anything to end."""
+        if job.order is None:
+            self._end(job, KILLED)
+        return job.order is KILLED
+
+    def _pace(self, job: Job, seconds: float) -> None:
+        self._reports.pace.ask(job.id, seconds, self.running)
+
+    def _acknowledge(self, job: Job, results: Mapping[int, str]) -> None:
+        """Say what was made of commands; the reply may bring more of them."""
+        acknowledged = [{"command_id": one, "result": result} for one, result in results.items()]
+        report = self._reports.living(job, acknowledged=acknowledged)
+        self._send(report, job, lambda _job, reply: self.obey(reply))
 
     def end_all(self, ids: Iterable[int], reason: str) -> None:
         """End these; ERROR is what fits an instance that lives: if it is to be killed, the reply will say so."""
@@ -206,6 +244,7 @@ class Supervisor:
     def _gone(self, job: Job) -> None:
         """Nothing of the command is left: free its slot and say how it ended."""
         del self.running[job.id]
+        self._reports.pace.follow(self.running)
         self._busy_slots -= 1
         if job.process is not None:
             self._watch.ended(job.process.pid)
@@ -215,7 +254,8 @@ class Supervisor:
             log.info("ended_unreported", task_instance_id=job.id, reason=job.order.reason)
             self._forget(job)
         else:
-            self._report(job, Verdict(job.order.report, quoted(job.order.reason, tail(job.files.stderr))))
+            reason = quoted(job.order.reason, tail(job.files.stderr))
+            self._report(job, Verdict(job.order.report, reason, job.order.code))
 
     def _verdict(self, job: Job) -> Verdict:
         if job.ended is None:
@@ -236,11 +276,11 @@ class Supervisor:
         def answered(job: Job, reply: Reply) -> None:
             if reply.outcome is Outcome.MALFORMED and bare(report) != report:
                 log.error("report_malformed", task_instance_id=job.id, report=report["report"])
-                self._reporter.send(bare(report), self._posting(job, self._confirm))
+                self._send(bare(report), job, self._confirm)
             else:
                 self._confirm(job, reply)
 
-        self._reporter.send(report, self._posting(job, answered))
+        self._send(report, job, answered)
 
     def _confirm(self, job: Job, reply: Reply) -> None:
         """Forget the job, once a server that wanted it killed knows that it is dead."""

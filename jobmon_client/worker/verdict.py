@@ -15,10 +15,11 @@ QUOTED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The status to report, and for an error the sentence that explains it."""
+    """The status to report, and for an error the sentence that explains it, perhaps also a word."""
 
     status: TaskInstanceStatus
     description: str = ""
+    reason_code: str | None = None
 
 
 def judge(ended: Ended, *, out_of_memory: bool, stderr: str) -> Verdict:

@@ -23,7 +23,21 @@ class Instance:
     holder: str | None = None
     command: str = "true"
     reports: list[dict[str, Any]] = field(default_factory=list)
+    signs: list[dict[str, Any]] = field(default_factory=list)
     heartbeats: int = 0
+    commands: list[dict[str, Any]] = field(default_factory=list)
+    acknowledged: list[dict[str, Any]] = field(default_factory=list)
+    takes_acknowledgements: bool = True
+
+    def tell(self, command_id: int, command: str, **arguments: Any) -> None:
+        """Have its worker told until it acknowledges."""
+        self.commands.append({"command_id": command_id, "command": command, "arguments": arguments})
+
+    def acknowledge(self, given: list[dict[str, Any]]) -> None:
+        """Hear of commands that need not be told again."""
+        self.acknowledged += given
+        heard = {one["command_id"] for one in given} if self.takes_acknowledgements else set()
+        self.commands = [one for one in self.commands if one["command_id"] not in heard]
 
 
 class ScriptedServer:
@@ -112,7 +126,7 @@ class ScriptedServer:
             return self.batch(payload["reports"])
         if path == "/task_instance/log_report_by/batch":
             outcomes = [self.heartbeat(one) for one in payload["task_instance_ids"]]
-            listed = [one for one in outcomes if one["outcome"] != "applied" or one["status"] != "RUNNING"]
+            listed = [one for one in outcomes if one["outcome"] != "applied" or one.get("commands")]
             return 200, {"applied": sum(one["outcome"] == "applied" for one in outcomes), "outcomes": listed}
         kind, number, *report = path.strip("/").split("/")
         if kind in {"task", "task_instance"} and number.isdecimal():
@@ -130,29 +144,39 @@ class ScriptedServer:
         return 200, {"task_instance_id": number, "task_id": number, "workflow_id": 1}
 
     def batch(self, reports: list[dict[str, Any]]) -> tuple[int, dict[str, Any]]:
-        wanted = {"log_running": "RUNNING", "log_done": "DONE"}
+        wanted = {"log_running": "RUNNING", "log_report_by": "RUNNING", "log_done": "DONE"}
         outcomes, applied = [], 0
         for position, report in enumerate(reports):
             reply = self.report(report)
             applied += reply["outcome"] == "applied"
             target = wanted.get(report["report"], report.get("error_state"))
-            if reply["outcome"] != "applied" or reply["status"] != target:
+            if reply["outcome"] != "applied" or reply["status"] != target or reply.get("commands"):
                 outcomes.append({**reply, "position": position})
         return 200, {"applied": applied, "outcomes": outcomes}
 
     def report(self, report: dict[str, Any]) -> dict[str, Any]:
         instance = self.instances.get(report["task_instance_id"])
-        if self.refused_fields & report.keys():
-            return reply_of("malformed", None, report)
+        if refused := self.refused(report):
+            details = [{"field": name, "problem": "no"} for name in refused]
+            return {**reply_of("malformed", None, report), "error": {"code": "malformed", "details": details}}
         if instance is None:
             return reply_of("unknown", None, report)
         if instance.holder not in (None, report["worker_id"]):
             return reply_of("fenced", instance, report)
+        if report["report"] == "log_report_by":
+            instance.signs.append(report)
+            instance.acknowledge(report.get("acknowledged", []))
+            return reply_of("applied" if instance.status == "RUNNING" else "untimely", instance, report)
         instance.reports.append(report)
         outcome = self.move(instance, report)
         if outcome == "applied":
             instance.holder = report["worker_id"]
         return reply_of(outcome, instance, report)
+
+    def refused(self, report: dict[str, Any]) -> list[str]:
+        """What is not taken: whole fields, or a member, as "metrics.load"."""
+        given = {*report, *(f"metrics.{name}" for name in report.get("metrics", ()))}
+        return sorted(self.refused_fields & given)
 
     @staticmethod
     def move(instance: Instance, report: dict[str, Any]) -> str:
@@ -186,4 +210,5 @@ def reply_of(outcome: str, instance: Instance | None, report: dict[str, Any]) ->
     """The shape of every reply to a report."""
     status = instance.status if instance else None
     reply = {"outcome": outcome, "status": status, "task_status": None, "report_by": None}
-    return {**reply, "task_instance_id": report["task_instance_id"]}
+    told = {"commands": list(instance.commands)} if instance and status == "RUNNING" else {}
+    return {**reply, **told, "task_instance_id": report["task_instance_id"]}

@@ -37,6 +37,7 @@ def agent(live_server: LiveServer, tmp_path: Path) -> Iterator[Agent]:
         "concurrency": 4,
         "heartbeat_interval": 0.2,
         "kill_grace": 5,
+        "metrics_interval": 0.3,
     }
     running = Agent(config.load(flags, {"HOME": str(tmp_path)}))
     running.start()
@@ -85,6 +86,47 @@ def test_a_stopped_task_is_killed_and_confirmed(api: Api, agent: Agent, tmp_path
     eventually(lambda: api.task_instance(item.task_instance_id)["status"] == "ERROR_FATAL", 20)
     assert gone(marker)
     assert api.task(item.task_id)["status"] == "STOPPED"
+
+
+def listed(api: Api, one: int) -> list[tuple[str, str]]:
+    """The commands of an instance: what became of each, and what its worker made of it."""
+    return [(command["status"], command["result"]) for command in api.commands(one)["commands"]]
+
+
+def test_a_worker_obeys_commands_and_says_so(api: Api, agent: Agent) -> None:
+    script = "trap 'echo heard' USR1; echo ready; while :; do sleep 0.02; done"
+    (item,) = items(launched(api, script))
+    one = item.task_instance_id
+    agent.submit([item])
+    eventually(lambda: api.task_instance(one)["status"] == "RUNNING", 20)
+    out = Path(api.task_instance(one)["stdout"])
+    eventually(lambda: out.exists() and out.read_text() == "ready\n")
+    assert api.send_command(one, "signal", arguments={"signal": "SIGUSR1"}).outcome == "applied"
+    eventually(lambda: out.read_text() == "ready\nheard\n", 20)
+    api.send_command(one, "set_heartbeat_interval", arguments={"seconds": 120})
+    eventually(lambda: api.task_instance(one)["next_report_increment"] == pytest.approx(372), 20)
+    api.send_command(one, "set_heartbeat_interval", arguments={"seconds": 0.2})
+    agent.check([one])
+    eventually(lambda: [status for status, _ in listed(api, one)] == ["ACKNOWLEDGED"] * 3, 20)
+    api.send_command(one, "kill")
+    eventually(lambda: api.task_instance(one)["status"] == "ERROR", 20)
+    assert api.task_instance(one)["reason_code"] == "killed_by_command"
+    assert listed(api, one)[0] == ("ACKNOWLEDGED", "SIGUSR1 was sent to its processes")
+    assert listed(api, one)[3] == ("ACKNOWLEDGED", "the command is being ended")
+    assert api.send_command(one, "kill").outcome == "invalid"
+
+
+def test_a_worker_measures_what_the_server_allows(api: Api, agent: Agent) -> None:
+    (item,) = items(launched(api, 'echo half > "$JOBMON_PROGRESS_FILE"; sleep 300'))
+    one = item.task_instance_id
+    agent.submit([item])
+    eventually(lambda: len(api.metric_values(one, name="rss_bytes")) >= 2, 20)
+    found = {row["name"] for row in api.metric_values(one)}
+    assert found == set(api.metric_names()["names"])
+    assert api.task_instance(one)["metrics"].keys() == found
+    eventually(lambda: api.task_instance(one)["progress"] == "half", 20)
+    api.send_command(one, "kill")
+    eventually(lambda: api.task_instance(one)["status"] == "ERROR", 20)
 
 
 def test_what_another_worker_holds_is_never_started(api: Api, agent: Agent, tmp_path: Path) -> None:
