@@ -14,7 +14,7 @@ from jobmon_server.db.search.dates import Period
 from jobmon_server.db.search.fields import FIELDS, Field
 from jobmon_server.db.search.kinds import ATTRIBUTE, Kind
 from jobmon_server.db.search.patterns import Pattern, read_pattern
-from jobmon_server.db.search.questions import QUESTIONS, by_attribute, has_attributes
+from jobmon_server.db.search.questions import QUESTIONS, by_attribute, has_attributes, lead
 from jobmon_server.db.search.regexes import read_regex
 from jobmon_server.db.search.spelling import name_like
 from jobmon_server.db.search.terms import Condition, Entity, Operator, Wrong
@@ -107,11 +107,18 @@ def clause(entity: Entity, condition: Condition, now: datetime | None) -> Column
     if name in QUESTIONS[entity]:
         return QUESTIONS[entity][name].where(values, now) if values else false()
     if name in FIELDS[entity]:
-        return _of_field(FIELDS[entity][name], operator, value)
+        plain = _of_field(FIELDS[entity][name], operator, value)
+        leads = lead(values) if _is_status_of_instance(entity, condition) else None
+        return plain if leads is None else and_(leads, plain)
     if value is None:
         values = ()
         operator = Operator.IN if operator is Operator.EQ else Operator.NOT_IN
     return by_attribute(entity, name.removeprefix(ATTRIBUTES), operator, values)
+
+
+def _is_status_of_instance(entity: Entity, condition: Condition) -> bool:
+    is_status = entity is Entity.TASK_INSTANCE and condition.field == "status"
+    return is_status and condition.operator in {Operator.EQ, Operator.IN}
 
 
 def _of_field(field: Field, operator: Operator, value: Any) -> ColumnElement[bool]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, false, not_, or_, select, tuple_
+from sqlalchemy import ColumnElement, FromClause, Select, and_, false, not_, or_, select, tuple_
 
 from jobmon_server.db.attributes import attribute_digest
 from jobmon_server.db.models import task, task_instance, workflow, workflow_run
@@ -14,9 +15,11 @@ from jobmon_server.db.models_control import task_attribute, workflow_attribute
 from jobmon_server.db.search import kinds
 from jobmon_server.db.search.kinds import Kind
 from jobmon_server.db.search.terms import Entity, Operator, Wrong
+from jobmon_server.fsm.task_instance import TASK_INSTANCE
 
 _MANY = frozenset({Operator.EQ, Operator.IN})
 _EQ = frozenset({Operator.EQ})
+_EARLIEST = datetime(1001, 1, 1)  # noqa: DTZ001  # the database's instants are naive UTC
 _LARGEST_ATTEMPT = 2**31 - 1
 
 
@@ -59,12 +62,31 @@ def _of_run(deadline: Callable[[Any], ColumnElement[bool]]) -> Callable[[Any], C
     return lambda now: workflow.c.id.in_(select(workflow_run.c.workflow_id).where(deadline(now)))
 
 
-def _is_held(table: Table) -> Callable[[Any], ColumnElement[bool]]:
+def _is_held(table: FromClause) -> Callable[[Any], ColumnElement[bool]]:
     return lambda now: and_(table.c.report_by.is_not(None), table.c.report_by >= now)
 
 
-def _is_stale(table: Table) -> Callable[[Any], ColumnElement[bool]]:
+def _is_stale(table: FromClause) -> Callable[[Any], ColumnElement[bool]]:
     return lambda now: and_(table.c.report_by.is_not(None), table.c.report_by < now)
+
+
+#: Instances found by an index of their own before anything is ordered or joined: by itself SQLite would go by id, from the
+#: newest, until the page is full.
+_one = task_instance.alias("one")
+
+
+def _led(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return task_instance.c.id.in_(select(_one.c.id).where(condition))
+
+
+def lead(statuses: Collection[Any]) -> ColumnElement[bool] | None:
+    """Return what leads to instances of these statuses; None if one is terminal, of which there is no index."""
+    if not statuses or not TASK_INSTANCE.live.issuperset(statuses):
+        return None
+    waits, has_deadline = _one.c.waiting_cluster > "", _one.c.report_by > _EARLIEST
+    ways = [waits] if TASK_INSTANCE.initial in statuses else []
+    ways += [has_deadline] if set(statuses) - {TASK_INSTANCE.initial} else []
+    return _led(or_(*ways))
 
 
 def _parse_attempt(value: Any) -> tuple[int, int | None]:
@@ -95,11 +117,11 @@ def _attempts(values: Sequence[tuple[int, int | None]], _: Any) -> ColumnElement
 
 def _cluster_ids(values: Sequence[str], _: Any) -> ColumnElement[bool]:
     """The cluster's id exactly, or, for the id of an array, any element of it: `123` and `123_4`."""
-    column = task_instance.c.distributor_id
+    column = _one.c.distributor_id
     arrays = [value for value in values if "_" not in value]
     # What begins with `123_`: up to the character that comes after the underscore.
     elements = (and_(column >= f"{value}_", column < f"{value}`") for value in arrays)
-    return or_(column.in_(values), *elements)
+    return _led(or_(column.in_(values), *elements))
 
 
 _OF_TASK = select(task.c.workflow_id)
@@ -117,8 +139,8 @@ QUESTIONS: Mapping[Entity, Mapping[str, Question]] = {
         "stale": _flagged(_of_instance(_is_stale(task_instance))),
     },
     Entity.TASK_INSTANCE: {
-        "held": _flagged(_is_held(task_instance)),
-        "stale": _flagged(_is_stale(task_instance)),
+        "held": _flagged(lambda now: _led(_is_held(_one)(now))),
+        "stale": _flagged(lambda now: _led(_is_stale(_one)(now))),
         "last": _flagged(lambda _: _is_last(), "task"),
         "attempts": Question(Kind("pair", _MANY, _parse_attempt), _attempts, ("task",)),
         "cluster_id": Question(replace(kinds.TEXT, operators=_MANY), _cluster_ids),
