@@ -170,6 +170,15 @@ class OnError(StrEnum):
     STOP = "stop"
 
 
+class Group(StrEnum):
+    """What kinds of status there are, in whatever machine: what a status comes to for who only glances at it."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    ERROR = "error"
+
+
 class Outcome(StrEnum):
     """What became of a report or an act; always one of these words."""
 

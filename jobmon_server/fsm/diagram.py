@@ -99,7 +99,10 @@ def as_markdown() -> str:
 
 def _machine(table: Table[S]) -> dict[str, Any]:
     return {
-        "statuses": [{"name": str(status), "code": status.code} for status in table.statuses],
+        "statuses": [
+            {"name": str(status), "code": status.code, "group": str(table.groups[status])}
+            for status in table.statuses
+        ],
         "edges": [{**_pair(edge), "operator": edge.operator} for edge in table.edges],
         "untimely": [_pair(edge) for edge in table.untimely],
         "terminal": [str(status) for status in table.statuses if status in table.terminal],
@@ -122,7 +125,8 @@ def _chapter(title: str, table: Table[S], *sections: str) -> list[str]:
         f"## {title}\n",
         f"```mermaid\n{as_mermaid(table)}```\n",
         _grid(
-            ("status", "code", ""), [(status, status.code, _kind(table, status)) for status in table.statuses]
+            ("status", "code", "group", ""),
+            [(status, status.code, table.groups[status], _kind(table, status)) for status in table.statuses],
         ),
         *sections,
         f"### {title}: edges\n\n" + _grid(("from", "to", "why", ""), edges),

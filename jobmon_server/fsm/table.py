@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, TypeVar
 
-from jobmon_client.states import Status
+from jobmon_client.states import Group, Status
 
 S = TypeVar("S", bound=Status)
 
@@ -23,7 +23,7 @@ class Edge(Generic[S]):
 
 
 class Table(Generic[S]):
-    """The edges of one machine; refuses an edge written twice or one that leads nowhere.
+    """The edges of one machine and the group of each status; refuses an edge written twice or one that leads nowhere.
 
     `operator` edges exist only for an operator's act (retry, rerun, resume): they do not make a status non-terminal.
     """
@@ -34,6 +34,7 @@ class Table(Generic[S]):
         initial: S,
         edges: Iterable[tuple[S, S, str]],
         *,
+        groups: Mapping[Group, Collection[S]],
         operator: Iterable[tuple[S, S, str]] = (),
         untimely: Iterable[tuple[S, S, str]] = (),
     ) -> None:
@@ -45,14 +46,15 @@ class Table(Generic[S]):
             *(Edge(was, to, why, operator=True) for was, to, why in operator),
         )
         self.untimely = tuple(Edge(was, to, why) for was, to, why in untimely)
+        self.groups: dict[S, Group] = {status: group for group, some in groups.items() for status in some}
         self._allowed = frozenset((edge.was, edge.to) for edge in self.edges)
         self._races = frozenset((edge.was, edge.to) for edge in self.untimely)
-        self._refuse_contradictions()
+        self._refuse_contradictions(groups)
         left = {edge.was for edge in self.edges if not edge.operator}
         self.terminal: frozenset[S] = frozenset(statuses) - left
         self.live: frozenset[S] = frozenset(left)
 
-    def _refuse_contradictions(self) -> None:
+    def _refuse_contradictions(self, groups: Mapping[Group, Collection[S]]) -> None:
         pairs = [(edge.was, edge.to) for edge in (*self.edges, *self.untimely)]
         twice = {f"{was}→{to}" for was, to in pairs if pairs.count((was, to)) > 1}
         loops = {str(edge.was) for edge in self.edges if edge.was == edge.to}
@@ -60,6 +62,10 @@ class Table(Generic[S]):
             raise ValueError(
                 f"{self.statuses.__name__}: written twice {sorted(twice)}, edges to itself {sorted(loops)}"
             )
+        grouped = [status for some in groups.values() for status in some]
+        unclear = {str(status) for status in self.statuses if grouped.count(status) != 1}
+        if unclear:
+            raise ValueError(f"{self.statuses.__name__}: not in one group {sorted(unclear)}")
 
     def allows(self, was: S, *path: S) -> bool:
         """Tell whether every step of `path`, walked from `was`, is an edge; an empty path is no move and allowed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jobmon_client.states import Group
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import TaskStatus as T
 from jobmon_server.fsm.table import Table
@@ -33,6 +34,12 @@ TASK = Table(
         *((was, T.STOPPED, "stopped") for was in T if was not in {
             T.ERROR_RECOVERABLE, T.DONE, T.ERROR_FATAL, T.STOPPED}),
     ),
+    groups={
+        Group.WAITING: (T.REGISTERING, T.ADJUSTING_RESOURCES, T.PAUSED, T.QUEUED, T.INSTANTIATING, T.LAUNCHED),
+        Group.RUNNING: (T.RUNNING,),
+        Group.COMPLETED: (T.DONE,),
+        Group.ERROR: (T.ERROR_RECOVERABLE, T.ERROR_FATAL, T.STOPPED),
+    },
     operator=(
         (T.ERROR_FATAL,          T.REGISTERING,         "retried, rerun or resumed, attempts 0"),
         (T.DONE,                 T.REGISTERING,         "rerun, attempts 0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jobmon_client.states import Group
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_server.fsm.table import Table
 
@@ -51,6 +52,12 @@ TASK_INSTANCE = Table(
         (TI.KILL_SELF,     TI.ERROR_FATAL,       "it is confirmed dead"),
         (TI.KILL_SELF,     TI.DONE,              "it finished first"),
     ),
+    groups={
+        Group.WAITING: (TI.QUEUED, TI.INSTANTIATED, TI.LAUNCHED),
+        Group.RUNNING: (TI.RUNNING, TI.TRIAGING, TI.NO_HEARTBEAT, TI.KILL_SELF),
+        Group.COMPLETED: (TI.DONE,),
+        Group.ERROR: (TI.ERROR, TI.RESOURCE_ERROR, TI.UNKNOWN_ERROR, TI.NO_DISTRIBUTOR_ID, TI.ERROR_FATAL),
+    },
     untimely=(
         *((was, TI.LAUNCHED, _LATE_LAUNCH) for was in TI if was not in {TI.QUEUED, TI.INSTANTIATED, TI.LAUNCHED}),
         (TI.ERROR,          TI.UNKNOWN_ERROR,     "the worker spoke before the reconciler"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jobmon_client.states import Group
 from jobmon_client.states import TaskStatus as T
 from jobmon_client.states import WorkflowRunStatus as Run
 from jobmon_client.states import WorkflowStatus as W
@@ -34,6 +35,12 @@ WORKFLOW = Table(
         (W.HALTED,     W.FAILED,     "what was live ended, and a task failed for good"),
         (W.HALTED,     W.STOPPED,    "what was left is stopped"),
     ),
+    groups={
+        Group.WAITING: (W.REGISTERED, W.PAUSED, W.HALTED),
+        Group.RUNNING: (W.RUNNING,),
+        Group.COMPLETED: (W.DONE,),
+        Group.ERROR: (W.FAILED, W.STOPPED),
+    },
     operator=(
         (W.FAILED,     W.RUNNING,    "resumed"),
         (W.FAILED,     W.PAUSED,     "resumed while paused"),
@@ -56,6 +63,12 @@ WORKFLOW_RUN = Table(
         *((was, Run.STOPPED,    "its workflow is STOPPED, or its owner ended it") for was in (Run.BOUND, Run.RUNNING)),
         *((was, Run.TERMINATED, "its owner fell silent and a resume took over") for was in (Run.BOUND, Run.RUNNING)),
     ),
+    groups={
+        Group.WAITING: (Run.BOUND,),
+        Group.RUNNING: (Run.RUNNING,),
+        Group.COMPLETED: (Run.DONE,),
+        Group.ERROR: (Run.ERROR, Run.STOPPED, Run.TERMINATED),
+    },
 )
 # fmt: on
 

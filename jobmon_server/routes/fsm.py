@@ -5,8 +5,9 @@ from __future__ import annotations
 from flask import Response, request
 from marshmallow import fields
 
+from jobmon_client.states import Group
 from jobmon_server.fsm.diagram import as_json
-from jobmon_server.routes.fields import Flag, Schema, Text
+from jobmon_server.routes.fields import Flag, Schema, Text, Word
 from jobmon_server.routes.wire import blueprint, encode, get
 
 fsm = blueprint("fsm", "The state machines: statuses, edges and known races, each with its reason.")
@@ -16,10 +17,11 @@ BODY = encode(DOCUMENT)
 
 
 class FsmStatus(Schema):
-    """A status; the code is for the database alone."""
+    """A status; the code is for the database alone, the group is for who only glances at it."""
 
     name = Text(required=True)
     code = Text(required=True)
+    group = Word(Group, required=True)
 
 
 class Race(Schema):

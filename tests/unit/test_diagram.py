@@ -38,8 +38,8 @@ def test_the_document_has_the_four_machines_and_a_version() -> None:
 def test_the_document_says_what_the_table_says(name: str) -> None:
     table, machine = MACHINES[name], as_json()[name]
     assert set(machine) == {"statuses", "edges", "untimely", "terminal"}
-    assert [(each["name"], each["code"]) for each in machine["statuses"]] == [
-        (str(s), s.code) for s in table.statuses
+    assert [(each["name"], each["code"], each["group"]) for each in machine["statuses"]] == [
+        (str(s), s.code, table.groups[s]) for s in table.statuses
     ]
     assert [(each["from"], each["to"], each["why"], each["operator"]) for each in machine["edges"]] == [
         (edge.was, edge.to, edge.why, edge.operator) for edge in table.edges

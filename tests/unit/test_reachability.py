@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from jobmon_client.states import Group
 from jobmon_client.states import TaskInstanceStatus as TI
+from jobmon_client.states import TaskStatus as T
 from jobmon_client.states import WorkflowRunStatus as Run
 from jobmon_server.fsm.table import S, Table
 from jobmon_server.fsm.task import TASK
@@ -91,6 +93,7 @@ def test_the_empty_path_is_no_move_and_a_path_is_all_its_steps() -> None:
 
 STARTS = (Run.BOUND, Run.RUNNING, "it starts")
 ENDS = (Run.RUNNING, Run.DONE, "it ends")
+GROUPS = {Group.WAITING: tuple(Run)}
 
 
 @pytest.mark.parametrize(
@@ -112,17 +115,39 @@ def test_a_table_that_contradicts_itself_is_refused(
     named: str,
 ) -> None:
     with pytest.raises(ValueError, match=named):
-        Table(Run, Run.BOUND, edges, operator=operator, untimely=untimely)
+        Table(Run, Run.BOUND, edges, groups=GROUPS, operator=operator, untimely=untimely)
 
 
 def test_a_race_to_itself_is_no_contradiction() -> None:
-    table = Table(Run, Run.BOUND, (STARTS, ENDS), untimely=((Run.DONE, Run.DONE, "said twice"),))
+    table = Table(
+        Run, Run.BOUND, (STARTS, ENDS), groups=GROUPS, untimely=((Run.DONE, Run.DONE, "said twice"),)
+    )
     assert table.is_untimely(Run.DONE, Run.DONE)
     assert not table.allows(Run.DONE, Run.DONE)
 
 
 def test_an_operators_edge_leaves_a_status_terminal() -> None:
-    table = Table(Run, Run.BOUND, (STARTS, ENDS), operator=((Run.DONE, Run.BOUND, "rerun"),))
+    table = Table(Run, Run.BOUND, (STARTS, ENDS), groups=GROUPS, operator=((Run.DONE, Run.BOUND, "rerun"),))
     assert Run.DONE in table.terminal
     assert table.allows(Run.DONE, Run.BOUND)
     assert table.sources(Run.BOUND) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("groups", "named"),
+    [
+        ({Group.WAITING: (Run.BOUND, Run.RUNNING, Run.DONE, Run.ERROR, Run.STOPPED)}, "TERMINATED"),
+        ({Group.WAITING: tuple(Run), Group.ERROR: (Run.ERROR,)}, "ERROR"),
+    ],
+    ids=["in-none", "in-two"],
+)
+def test_every_status_is_in_one_group(groups: dict[Group, tuple[Run, ...]], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        Table(Run, Run.BOUND, (STARTS, ENDS), groups=groups)
+
+
+@every_machine
+def test_what_is_completed_or_an_error_has_ended_and_nothing_else_has(table: Table[Any]) -> None:
+    ended = {status for status, group in table.groups.items() if group in {Group.COMPLETED, Group.ERROR}}
+    assert ended - table.terminal <= {T.ERROR_RECOVERABLE}
+    assert table.terminal <= ended
