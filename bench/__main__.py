@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.peers import jobmon, prefect
 from bench.ratios import ratios
 from bench.support.bench import FULL, QUICK, SCALES, Bench, bench, say, server_settings
 from bench.support.machine import machine, versions
@@ -20,6 +21,7 @@ from bench.support.report import write
 from bench.work import (
     batches,
     claims,
+    embedded,
     heartbeats,
     life,
     local,
@@ -35,6 +37,7 @@ SECTIONS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "start": server.measure_start,
     "memory": server.measure_memory,
     "reports": reports.measure,
+    "embedded": embedded.measure,
     "batches": batches.measure,
     "heartbeats": heartbeats.measure,
     "life": life.measure,
@@ -106,6 +109,8 @@ def run(made: Bench, names: Sequence[str]) -> Iterator[dict[str, Any]]:
     }
     settings = made.settings()
     here["versions"]["mariadb"] = settings["version"]
+    if made.with_peers:
+        here["versions"] |= {"jobmon from PyPI": jobmon.VERSION, "prefect": prefect.VERSION}
     figures: dict[str, Any] = {"run": {**about, "mariadb": settings, "seconds_by_section": {}}}
     say(f"server: {about['server']}")
     say(f"mariadb: {settings}")

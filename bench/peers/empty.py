@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
-import requests
 from flask import Flask, Response, request
 
+from bench.peers.environment import running
 from bench.support.bench import server_settings
 from bench.support.load import Request
 from bench.support.load import request as encoded
 from bench.support.said import RUNNING
-from tests.support.processes import end, free_port
+from tests.support.processes import free_port
 from tests.support.server import environment
-from tests.support.waiting import eventually
 
 REPLY = '{"outcome":"applied","status":"RUNNING","task_status":"RUNNING","report_by":null}'
 
@@ -49,26 +47,5 @@ def serving(directory: Path) -> Iterator[tuple[str, int]]:
     command += ["--workers", str(settings["workers"]), "--threads", str(settings["threads"])]
     command += ["--bind", f"127.0.0.1:{port}", "--log-level", "warning", "bench.peers.empty:application()"]
     url = f"http://127.0.0.1:{port}"
-    with (directory / "empty.log").open("wb") as log:
-        process = subprocess.Popen(
-            command,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            env=environment(),
-            start_new_session=True,
-        )
-    try:
-        eventually(lambda: answers(url), 20, what="the empty application answers")
-        yield url, process.pid
-    finally:
-        end(process, timeout=10)
-
-
-def answers(url: str) -> bool:
-    """Whether something answers there in time, whatever it says."""
-    try:
-        requests.get(url, timeout=5)
-    except (requests.ConnectionError, requests.Timeout):
-        return False
-    return True
+    with running(command, environment(), directory / "empty.log", url) as pid:
+        yield url, pid

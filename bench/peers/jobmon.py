@@ -6,7 +6,6 @@ Its preparation (tool, template, node, …) is not what is measured: the rows of
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +14,11 @@ from pathlib import Path
 import pymysql
 from pymysql.cursors import Cursor
 
-from bench.peers.empty import answers
+from bench.peers.environment import PeerMissing, install, running
 from bench.support.bench import Bench, server_settings
 from bench.support.load import Script, request
-from tests.support.processes import end, free_port
+from tests.support.processes import free_port
 from tests.support.server import environment
-from tests.support.waiting import eventually
 
 VERSION = "3.2.2"
 REQUIREMENTS = (
@@ -34,10 +32,6 @@ REQUIREMENTS = (
 OPTIONS = ("--worker-class", "gthread", "--keep-alive", "75")
 APPLICATION = "jobmon.server.web.wsgi:app"
 INCREMENT = 3_600
-
-
-class PeerMissing(Exception):
-    """It could not be installed or started here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,49 +65,18 @@ class Peer:
         ]
 
 
-def install(home: Path) -> Path:
-    """Return the folder of the programs of its environment, made once."""
-    folder = home / f"jobmon-{VERSION}"
-    if (folder / "complete").exists():
-        return folder / "bin"
-    home.mkdir(parents=True, exist_ok=True)
-    for command in (
-        [sys.executable, "-m", "venv", "--clear", str(folder)],
-        [str(folder / "bin" / "pip"), "--disable-pip-version-check", "--quiet", "install", *REQUIREMENTS],
-    ):
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=900)
-        if done.returncode:
-            raise PeerMissing(f"{' '.join(command[:4])} …: {(done.stderr or done.stdout).strip()[-600:]}")
-    (folder / "complete").touch()
-    return folder / "bin"
-
-
 @contextmanager
-def serving(bench: Bench, home: Path) -> Iterator[Peer]:
+def serving(bench: Bench) -> Iterator[Peer]:
     """Serve it on a database of the same MariaDB, with as many workers and threads as ours; raise PeerMissing."""
-    programs = install(home)
+    programs = install(f"jobmon-{VERSION}", REQUIREMENTS)
     with bench.free_name() as url:
         settings = _initialised(programs, url)
-        port, log, ours = free_port(), bench.directory / "peer.log", server_settings()
+        port, ours = free_port(), server_settings()
         command = [str(programs / "gunicorn"), "--workers", str(ours["workers"]), *OPTIONS]
         command += ["--threads", str(ours["threads"]), "--bind", f"127.0.0.1:{port}", APPLICATION]
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                command,
-                stdout=out,
-                stderr=out,
-                stdin=subprocess.DEVNULL,
-                env=settings,
-                start_new_session=True,
-            )
-        try:
-            address = f"http://127.0.0.1:{port}"
-            eventually(lambda: answers(address), 60, what="their server answers")
-            yield Peer(address, process.pid, url)
-        except AssertionError as error:
-            raise PeerMissing(log.read_text(errors="replace")[-600:]) from error
-        finally:
-            end(process, timeout=20)
+        address = f"http://127.0.0.1:{port}"
+        with running(command, settings, bench.directory / "peer.log", address) as pid:
+            yield Peer(address, pid, url)
 
 
 def _initialised(programs: Path, url: str) -> dict[str, str]:

@@ -42,6 +42,7 @@ def _lines(path: Path, found: Found, drawn: Sequence[Path]) -> Iterator[str]:
     yield "\n## Single reports\n"
     yield from _singles(figures)
     for name, title in (
+        ("embedded", "Single reports on SQLite, beside Prefect on its default database"),
         ("batches", "Many reports a call"),
         ("heartbeats", "Heartbeats"),
         ("claims", "Claims by several distributors"),
@@ -49,6 +50,8 @@ def _lines(path: Path, found: Found, drawn: Sequence[Path]) -> Iterator[str]:
     ):
         yield f"\n## {title}\n"
         yield from _loads(figures.get(name))
+        if missing := dig(figures, name, "prefect_missing"):
+            yield f"\nPrefect was not measured: {missing}"
     yield "\n## Workflows of growing size\n"
     yield from _life(figures.get("life") or {})
     yield "\n## Cost as work and tables grow\n"

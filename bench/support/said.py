@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bench.support.load import Request, Script, request
-from bench.support.rows import HOLDER, Block
+from bench.support.rows import HOLDER
 
 LONG = 2_592_000.0
 """Seconds of every promise: nothing here is about deadlines."""
@@ -25,9 +25,9 @@ def done(task_instance_id: int) -> Request:
     return request("done", f"/task_instance/{task_instance_id}/log_done", DONE, wanted=APPLIED)
 
 
-def lives(block: Block) -> list[Script]:
+def lives(ids: Iterable[int]) -> list[Script]:
     """Running, then done, of each instance."""
-    return [(running(one), done(one)) for one in block.ids]
+    return [(running(one), done(one)) for one in ids]
 
 
 def reports(ids: Sequence[int]) -> Script:

@@ -25,7 +25,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         life(wire, sizes[0])
         for number in range(bench.repetitions):
             for size in sizes:
-                for step, taken in life(wire, size).items():
+                for step, taken in life(wire, size)[0].items():
                     seconds[size][step].append(taken)
                 peaks = [memory_mib(pid).get("peak", 0.0) for pid in family(server.process.pid)]
                 memory[size] = max(memory.get(size, 0.0), *peaks)
@@ -47,8 +47,8 @@ def measure(bench: Bench) -> dict[str, Any]:
     }
 
 
-def life(wire: Wire, size: int) -> dict[str, float]:
-    """Take one workflow to LAUNCHED; seconds of each step, the calls alone."""
+def life(wire: Wire, size: int) -> tuple[dict[str, float], list[int]]:
+    """Take one workflow to LAUNCHED; seconds of each step, the calls alone, and the ids of its instances."""
     taken: dict[str, float] = defaultdict(float)
 
     def post(step: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -79,4 +79,5 @@ def life(wire: Wire, size: int) -> dict[str, float]:
         body = {"distributor_ids": {str(one): f"job-{one}" for one in steps}, "next_report_increment": LONG}
         reply = post("launch", f"/array/{batch['array_id']}/batch/{batch['batch_num']}/log_launched", body)
         assert reply["applied"] == len(steps), reply["outcomes"][:3]
-    return {step: significant(value) for step, value in taken.items()}
+    ids = [one["task_instance_id"] for batch in claimed for one in batch["task_instances"]]
+    return {step: significant(value) for step, value in taken.items()}, ids

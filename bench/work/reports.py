@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pymysql
 from pymysql.cursors import Cursor
 
 from bench.peers import bare, empty, jobmon
+from bench.peers.environment import PeerMissing
 from bench.support.bench import Bench, interleaved, measured, say
 from bench.support.load import drive, request
 from bench.support.rows import fill
@@ -22,7 +22,6 @@ from tests.support.server import LiveServer
 ENOUGH = 2_500
 """Instances made for each second: more than anything here moves."""
 PEER_CLIENTS = (1, 8, 32)
-HOME = Path("~/.cache/jobmon-bench").expanduser()
 
 Subject = Callable[[], dict[str, Any]]
 
@@ -40,7 +39,7 @@ class Reports:
     def ours(self, clients: int) -> dict[str, Any]:
         """Reports to our server."""
         block = fill(self._connection, self._enough, TaskInstanceStatus.LAUNCHED)
-        scripts = lives(block)
+        scripts = lives(block.ids)
         meter = self._bench.meter(server=self._server.process.pid)
         return measured(drive(self._server.url, scripts, clients, seconds=self._seconds), meter)
 
@@ -100,8 +99,8 @@ def _peer(bench: Bench, stack: ExitStack, reports: Reports, subjects: dict[str, 
     if not bench.with_peers:
         return "not asked for (--no-peers)"
     try:
-        peer = stack.enter_context(jobmon.serving(bench, HOME))
-    except jobmon.PeerMissing as error:
+        peer = stack.enter_context(jobmon.serving(bench))
+    except PeerMissing as error:
         say(f"  Jobmon {jobmon.VERSION} is not measured: {error}")
         return str(error)
     connection = stack.enter_context(bench.connect(peer.database_url))

@@ -82,7 +82,7 @@ def measure_memory(bench: Bench) -> dict[str, Any]:
         eventually(lambda: len(family(pid)) == processes and _is_up(pid), 20, what="all workers have started")
         idle = _memory(pid)
         block = fill(connection, max(64, int(2_000 * bench.scale.seconds)), TaskInstanceStatus.LAUNCHED)
-        drive(server.url, lives(block), 8, seconds=bench.scale.seconds)
+        drive(server.url, lives(block.ids), 8, seconds=bench.scale.seconds)
         busy = _memory(server.process.pid)
     return {"settings": server_settings(), "after_start": idle, "after_reports": busy}
 

@@ -96,7 +96,7 @@ class Sizes:
         """Running then done, one after the other."""
         with self._bench.connect(self._made.url) as connection:
             block = fill(connection, self._bench.scale.calls, TaskInstanceStatus.LAUNCHED)
-        return self._driven(lives(block))
+        return self._driven(lives(block.ids))
 
     def claims(self) -> dict[str, Any]:
         """Claims of a few instances."""
