@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskInstanceStatus
@@ -16,6 +16,12 @@ from jobmon_server.db.models import task, task_instance, workflow
 from jobmon_server.db.pairs import by_index
 
 Row = dict[str, Any]
+
+
+def not_deleted() -> ColumnElement[bool]:
+    """Return the condition that a workflow is not being deleted."""
+    # Not as `deleted_at IS NULL`: that is an index, and all rows are in it.
+    return func.coalesce(workflow.c.deleted_at, None).is_(None)
 
 
 def still_stopping(connection: Connection, workflow_ids: Sequence[int]) -> set[int]:
@@ -31,7 +37,8 @@ def still_stopping(connection: Connection, workflow_ids: Sequence[int]) -> set[i
         .where(
             task_instance.c.tended_cluster > "",
             task_instance.c.status == TaskInstanceStatus.KILL_SELF,
-            task.c.workflow_id.in_(workflow_ids),
+            # No index of the tasks may lead: what is tended is less than what a workflow has.
+            (task.c.workflow_id + 0).in_(workflow_ids),
         )
         .distinct()
     )
@@ -75,13 +82,13 @@ def purgeable(
 
 def _is_expired(connection: Connection) -> ColumnElement[bool]:
     now = clock.read_clock(connection)
-    return and_(workflow.c.expires_at < now, workflow.c.expired_at.is_(None), workflow.c.deleted_at.is_(None))
+    return and_(workflow.c.expires_at < now, workflow.c.expired_at.is_(None), not_deleted())
 
 
 def _is_purgeable(connection: Connection, purge_after: float) -> ColumnElement[bool]:
     past = clock.seconds_after(clock.read_clock(connection), -purge_after)
     # It was flagged after it expired: the first condition is the range of the index.
-    return and_(workflow.c.expires_at < past, workflow.c.expired_at < past, workflow.c.deleted_at.is_(None))
+    return and_(workflow.c.expires_at < past, workflow.c.expired_at < past, not_deleted())
 
 
 _ASKED = (workflow.c.id, workflow.c.owner, workflow.c.finished_at, workflow.c.expires_at)
@@ -120,7 +127,7 @@ def _last_finished(connection: Connection, owner: str | None, keep_last: int) ->
     whose = workflow.c.owner.is_(None) if owner is None else workflow.c.owner == owner
     statement = (
         select(workflow.c.finished_at, workflow.c.id)
-        .where(whose, workflow.c.finished_at.is_not(None), workflow.c.deleted_at.is_(None))
+        .where(whose, workflow.c.finished_at.is_not(None), not_deleted())
         .order_by(workflow.c.finished_at.desc(), workflow.c.id.desc())
         .limit(1)
         .offset(keep_last - 1)

@@ -12,6 +12,7 @@ from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db import clock, dag
+from jobmon_server.db.keeping import not_deleted
 from jobmon_server.db.models import array, edge, task, task_instance, workflow, workflow_run
 from jobmon_server.db.models_cluster import submission, submission_step
 from jobmon_server.db.pairs import BATCH, by_index
@@ -40,13 +41,13 @@ def marked(connection: Connection, after: int, limit: int) -> list[int]:
 
 def present(connection: Connection, workflow_ids: Sequence[int]) -> list[int]:
     """Return those of these workflows that there are, by id."""
-    there = select(workflow.c.id).where(workflow.c.id.in_(workflow_ids), workflow.c.deleted_at.is_(None))
+    there = select(workflow.c.id).where(workflow.c.id.in_(workflow_ids), not_deleted())
     return list(connection.execute(there.order_by(workflow.c.id)).scalars())
 
 
 def count(connection: Connection) -> int:
     """Return how many workflows there are."""
-    there = select(func.count()).select_from(workflow).where(workflow.c.deleted_at.is_(None))
+    there = select(func.count()).select_from(workflow).where(not_deleted())
     return int(connection.execute(there).scalar_one())
 
 

@@ -18,6 +18,7 @@ from jobmon_client.states import (
     WorkflowStatus,
 )
 from jobmon_server.db import callbacks, clock
+from jobmon_server.db.keeping import not_deleted
 from jobmon_server.db.models import array, task, workflow, workflow_run
 from jobmon_server.db.pairs import by_index
 from jobmon_server.db.transaction import LostRace
@@ -181,7 +182,7 @@ def unsettled(connection: Connection, statuses: frozenset[WorkflowStatus], limit
         select(workflow.c.id)
         .where(
             workflow.c.status.in_(statuses),
-            workflow.c.deleted_at.is_(None),
+            not_deleted(),
             ~_each_has(LIVE),
             unreleased | (any_task & ~ready),
         )

@@ -5,20 +5,29 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path as File
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, select
 from sqlalchemy.engine import Connection
 
+from jobmon_client.api import Api
+from jobmon_client.errors import Malformed, Refused
+from jobmon_client.http import Http
+from jobmon_client.removal import files_of, remove_files
 from jobmon_server.actions.keep import remove_marked
 from jobmon_server.actions.remove import Step, remove_some
+from jobmon_server.app import create_app
 from jobmon_server.config import Settings
 from jobmon_server.db import models, removing
 from jobmon_server.db.check import check
 from jobmon_server.db.models_control import metadata
 from jobmon_server.db.transaction import Database
 from tests.support.path import ME, Path, task
+from tests.support.remote import Remote
+from tests.support.server import LiveServer
 
 #: Tables whose rows belong to no workflow.
 OF_NOBODY = {"lease", "token", "cluster_queue"}
@@ -318,3 +327,78 @@ def test_a_late_report_to_what_was_deleted_is_unknown(path: Path) -> None:
     drop(path, path.workflow_id)
     late = path.report(instance, "log_done", worker_id=ME)
     assert (late.status_code, late.get_json()["outcome"]) == (404, "unknown")
+
+
+def test_files_are_removed_where_they_lie_and_only_by_who_asks_for_it(
+    live_server: LiveServer, tmp_path: File
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    with Api(Http(live_server.url, budget=5)) as api:
+        path = Path(Remote(live_server.url))
+        path.bind(task("a"), task("b")).start()
+        mine, theirs = logs / "a.out", tmp_path / "precious"
+        for file in (mine, theirs):
+            file.write_text("written by a command")
+            path.done(path.run_one(), stdout=str(file))
+        files = files_of(api, path.workflow_id)
+        assert files == [str(mine), str(theirs)]
+        assert api.delete_workflow(path.workflow_id)["is_removed"] is True
+        assert mine.exists()
+        removed = remove_files(files, logs)
+    assert [one.outcome for one in removed] == ["removed", "refused"]
+    assert (mine.exists(), theirs.exists()) == (False, True)
+
+
+def test_the_client_deletes_and_is_told_what_it_may_not(live_server: LiveServer) -> None:
+    with Api(Http(live_server.url, budget=5)) as api:
+        path = Path(Remote(live_server.url))
+        path.bind(task("a")).start()
+        alive = path.workflow_id
+        assert api.delete_workflow(alive)["outcome"] == "invalid"
+        assert api.delete_workflow(4711)["outcome"] == "unknown"
+        ids = [api.bind_workflow("w")["workflow_id"] for _ in range(2)]
+        with pytest.raises(Refused, match="max_limit"):
+            api.delete_workflows(ids, max_limit=1)
+        with pytest.raises(Malformed):
+            api.delete_workflows()
+        assert api.delete_workflows(ids[:1])["workflow_ids"] == ids[:1]
+        assert api.delete_workflows(filter={"status": "REGISTERED"})["workflow_ids"] == ids[1:]
+        assert api.delete_workflows(every=True, force=True)["workflow_ids"] == [alive]
+
+
+def test_reports_that_come_while_rows_go_are_answered(path: Path, database: Database) -> None:
+    path.bind(*(task(str(number), *(["0"] if number else [])) for number in range(601))).start()
+    path.done(path.run_one())
+    ids = path.queue()
+    path.claim(ids)
+    path.act("stop")
+    for start in range(0, 600, 300):
+        some = ids[start : start + 300]
+        facts = {"report": "log_known_error", "error_state": "ERROR_FATAL", "error_message": "confirmed dead"}
+        assert path.reports(*({"task_instance_id": one, **facts} for one in some))["applied"] == 300
+    told: list[set[str]] = []
+
+    def late(own: list[int]) -> None:
+        client = create_app(database).test_client()
+        for start in range(0, len(own), 20):
+            items = [
+                {"task_instance_id": one, "report": "log_done", "worker_id": ME}
+                for one in own[start : start + 20]
+            ]
+            reply = client.post("/api/v1/reports", json={"reports": items}).get_json()
+            told.append({one["outcome"] for one in reply["outcomes"]})
+            one = client.post(f"/api/v1/task_instance/{own[start]}/log_done", json={"worker_id": ME})
+            told.append({one.get_json()["outcome"]})
+
+    threads = [threading.Thread(target=late, args=(own,)) for own in (ids, ids[::-1], ids[300:] + ids[:300])]
+    for thread in threads:
+        thread.start()
+    before = database.reruns
+    assert drop(path, path.workflow_id).get_json()["is_removed"] is True
+    for thread in threads:
+        thread.join(timeout=40)
+    assert set().union(*told) <= {"unknown", "invalid", "untimely"}
+    assert "unknown" in set().union(*told)
+    assert database.reruns == before
+    assert database.read(rows) == {}

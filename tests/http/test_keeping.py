@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from jobmon_server.actions.expire import flag_some
 from jobmon_server.actions.keep import Kept, keep
 from jobmon_server.config import Settings
-from jobmon_server.db import search
+from jobmon_server.db import keeping, removing, search
 from jobmon_server.db.check import check
 from jobmon_server.db.models import task_instance, workflow
 from jobmon_server.db.models_records import journal
@@ -22,6 +22,7 @@ from jobmon_server.db.search import Condition, Entity
 from jobmon_server.db.transaction import Database
 from jobmon_server.keeper import Keeper
 from tests.http.test_deleting import forbid
+from tests.race.test_explain import plans
 from tests.race.watched import listening
 from tests.support.path import Path, task
 
@@ -323,3 +324,30 @@ def test_the_keeper_of_a_server_does_it_by_itself(
     keeper.stop()
     metrics = path.client.get("/metrics").data.decode()  # type: ignore[attr-defined]
     assert 'jobmon_kept_workflows_total{what="flagged"} 1.0' in metrics
+
+
+def test_the_keeper_finds_its_rows_by_indexes(path: Path, database: Database) -> None:
+    several(path, 1)
+
+    def multiply(connection: Connection) -> None:
+        (row,) = connection.execute(select(workflow)).mappings().all()
+        columns = {name: value for name, value in row.items() if name not in {"id", "last_run_id"}}
+        connection.execute(
+            workflow.insert(), [columns | {"owner": f"o{number % 50}"} for number in range(2000)]
+        )
+        connection.execute(update(workflow).where(workflow.c.id > 1900).values(expires_at=row["created_at"]))
+
+    database.transact(multiply)
+    found = {
+        "expired": plans(database, lambda connection: keeping.expired(connection, 1, None)),
+        "purgeable": plans(database, lambda connection: keeping.purgeable(connection, 1, 1.0, None)),
+        "marked": plans(database, lambda connection: removing.marked(connection, 0, 100)),
+    }
+    assert found["expired"][:1] == [("workflow", "ix_workflow_expires_at")]
+    assert set(found["expired"][1:]) == {
+        ("workflow", "ix_workflow_owner_finished_at"),
+        ("task_instance", "ix_task_instance_tended"),
+        ("task", "PRIMARY"),
+    }
+    assert found["purgeable"][:1] == [("workflow", "ix_workflow_expires_at")]
+    assert found["marked"] == [("workflow", "ix_workflow_deleted_at")]
