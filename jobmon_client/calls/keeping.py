@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from jobmon_client.calls.base import Calls
@@ -21,27 +21,10 @@ class Keeping(Calls):
         path = f"/workflow/{workflow_id}/delete"
         return self._post(path, accept=(404, 409), force=force or None, reason=reason)
 
-    def delete_workflows(
-        self,
-        workflow_ids: Iterable[int] | None = None,
-        *,
-        filter: Mapping[str, Any] | None = None,  # noqa: A002 - as on the wire
-        search: Sequence[Mapping[str, Any]] | None = None,
-        every: bool = False,
-        max_limit: int | None = None,
-        force: bool = False,
-        reason: str | None = None,
-    ) -> dict[str, Any]:
-        """Delete these workflows, those that are found, or every one there is; Refused, and none deleted, where they are more than `max_limit`.
+    def delete_workflows(self, workflow_ids: Iterable[int] | None = None, **terms: Any) -> dict[str, Any]:
+        """Delete many workflows, said as in `Bulk`, at most ten unless `max_limit` says otherwise; `force`, `reason`.
 
-        `matched, deleted, skipped, failed` are counts; `workflow_ids` were deleted, `outcomes` tell of the others.
+        `applied` were deleted; `skipped` and `failed` count the others, of which `outcomes` tell.
         """
-        facts: dict[str, Any] = {
-            "all": every or None,
-            "max_limit": max_limit,
-            "force": force or None,
-            "reason": reason,
-        }
-        facts |= {"filter": filter, "search": search}
-        facts["workflow_ids"] = None if workflow_ids is None else list(workflow_ids)
-        return self._post("/workflow/delete", **facts)
+        ids = None if workflow_ids is None else list(workflow_ids)
+        return self._post("/workflow/delete", workflow_ids=ids, **terms)

@@ -46,7 +46,7 @@ def act_on_workflows(database: Database, asked: Asked, deed: ActOn) -> Done:
 
 def _act(database: Database, workflow_id: int, deed: ActOn, terms: Terms) -> WorkflowVerdict:
     try:
-        verdict = act_on_workflow(database, workflow_id, deed, partial(_still, terms))
+        verdict = act_on_workflow(database, workflow_id, deed, partial(still, terms))
     except Unknown:
         return WorkflowVerdict(workflow_id, Outcome.UNKNOWN)
     except Busy:
@@ -54,7 +54,8 @@ def _act(database: Database, workflow_id: int, deed: ActOn, terms: Terms) -> Wor
     return WorkflowVerdict(workflow_id, verdict.outcome, verdict.status, len(verdict.task_ids))
 
 
-def _still(terms: Terms, connection: Connection, locked: LockedWorkflow) -> bool:
+def still(terms: Terms, connection: Connection, locked: LockedWorkflow) -> bool:
+    """Tell whether a workflow is what it was chosen for, now that it is locked."""
     return not terms.others(connection, {locked.workflow_id: locked.status})
 
 

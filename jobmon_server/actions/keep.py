@@ -82,10 +82,10 @@ def purge(database: Database, settings: Settings, going: Going) -> Swept:
 def remove_marked(database: Database, settings: Settings, going: Going) -> Swept:
     """Remove the rows of what is marked: purged just now, or left by who deleted it; where something lives, later."""
     swept = Swept()
-    after = 0
-    while going() and (ids := database.read(removing.marked, after, keeping.BATCH)):
-        after = ids[-1]
-        for one in ids:
+    after = removing.START
+    while going() and (marked := database.read(removing.marked, after, keeping.BATCH)):
+        after = marked[-1]
+        for _, one in marked:
             try:
                 is_gone = remove(database, one, settings.archive_dir, going)
                 (swept.done if is_gone else swept.held).append(one)

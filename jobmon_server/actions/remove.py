@@ -5,26 +5,22 @@ Whoever is killed on the way leaves the mark, and the keeper goes on. Files of u
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
 
 from jobmon_client.states import Outcome, WorkflowRunStatus, WorkflowStatus
-from jobmon_server.actions.acts import ActOn, act_on_workflow
+from jobmon_server.actions.acts import ActOn, Still, act_on_workflow
 from jobmon_server.actions.archive import archive, file_of
+from jobmon_server.actions.deeds import ANOTHER
 from jobmon_server.actions.expire import Going
 from jobmon_server.actions.runs import end_run
-from jobmon_server.db import archiving, dag, keeping, removing, search, workflows
-from jobmon_server.db.search import Condition, Entity
+from jobmon_server.db import archiving, keeping, removing, workflows
 from jobmon_server.db.transaction import Database
-from jobmon_server.errors import Busy, CorruptRow, Invalid, Unknown
+from jobmon_server.errors import Invalid, Unknown
 
 _WHY = "its workflow is deleted"
-#: How many workflows one call takes, where they are not named.
-MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +35,13 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How to delete: even what lives, why, in whose name, and where to write it to before."""
+    """How to delete: even what lives, why, in whose name, and where to write it to before; what it must `still` be."""
 
     force: bool = False
     reason: str | None = None
     actor: str | None = None
     archive_dir: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Which:
-    """Which workflows to delete: those of these ids or, where ids are not given, all that meet the conditions."""
-
-    workflow_ids: Sequence[int] | None
-    conditions: Sequence[Condition]
-    max_limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class NotDeleted:
-    """A workflow that was not deleted, and why; without an outcome where something went wrong."""
-
-    workflow_id: int
-    outcome: Outcome | None
-    message: str
-
-
-@dataclass(slots=True)
-class DeletedMany:
-    """How many workflows were matched, and what became of each that was taken on."""
-
-    matched: int
-    deleted: list[Deleted] = field(default_factory=list)
-    skipped: list[NotDeleted] = field(default_factory=list)
-    failed: list[NotDeleted] = field(default_factory=list)
+    still: Still | None = None
 
 
 class Step(Enum):
@@ -91,7 +60,8 @@ def delete_workflow(database: Database, workflow_id: int, how: How, going: Going
     status = None
     while status is None:
         if how.force:
-            act_on_workflow(database, workflow_id, ActOn("stop", how.reason or _WHY, how.actor))
+            _stop(database, workflow_id, how)
+            how = replace(how, still=None)
         if how.archive_dir and database.read(archiving.is_quiet, workflow_id):
             archive(database, workflow_id, file_of(how.archive_dir, workflow_id))
         status = database.transact(mark_deleted, workflow_id, how)
@@ -99,46 +69,10 @@ def delete_workflow(database: Database, workflow_id: int, how: How, going: Going
     return Deleted(Outcome.APPLIED, workflow_id, status, is_removed)
 
 
-def delete_workflows(database: Database, which: Which, how: How, going: Going) -> DeletedMany:
-    """Delete each of these workflows; one that cannot be deleted does not stop the others.
-
-    Raises `Invalid`, and deletes nothing, where more are matched than may be.
-    """
-    many = DeletedMany(database.read(_matched, which))
-    if which.max_limit and many.matched > which.max_limit:
-        raise Invalid(
-            f"{many.matched} workflows are matched, more than max_limit, {which.max_limit}; nothing was deleted.",
-            extra={"matched": many.matched},
-        )
-    for one in database.read(_ids, which):
-        _delete_one(database, one, how, going, many)
-    return many
-
-
-def _matched(connection: Connection, which: Which) -> int:
-    if which.workflow_ids is None:
-        return search.count(connection, Entity.WORKFLOW, which.conditions)
-    pieces = dag.chunks(sorted(set(which.workflow_ids)))
-    return sum(len(removing.present(connection, some)) for some in pieces)
-
-
-def _ids(connection: Connection, which: Which) -> list[int]:
-    if which.workflow_ids is None:
-        return search.select_ids(connection, Entity.WORKFLOW, which.conditions, limit=MOST)
-    return sorted(set(which.workflow_ids))
-
-
-def _delete_one(database: Database, one: int, how: How, going: Going, many: DeletedMany) -> None:
-    try:
-        many.deleted.append(delete_workflow(database, one, how, going))
-    except Unknown as error:
-        many.skipped.append(NotDeleted(one, Outcome.UNKNOWN, error.message))
-    except Invalid as error:
-        many.skipped.append(NotDeleted(one, Outcome.INVALID, error.message))
-    except Busy as error:
-        many.failed.append(NotDeleted(one, Outcome.BUSY, error.message))
-    except (DBAPIError, CorruptRow) as error:
-        many.failed.append(NotDeleted(one, None, str(error).splitlines()[0]))
+def _stop(database: Database, workflow_id: int, how: How) -> None:
+    deed = ActOn("stop", how.reason or _WHY, how.actor)
+    if act_on_workflow(database, workflow_id, deed, how.still).outcome is Outcome.UNTIMELY:
+        raise Invalid(ANOTHER)
 
 
 def mark_deleted(connection: Connection, workflow_id: int, how: How) -> WorkflowStatus | None:
@@ -146,6 +80,8 @@ def mark_deleted(connection: Connection, workflow_id: int, how: How) -> Workflow
     locked = workflows.lock_workflow(connection, workflow_id)
     if locked is None:
         raise Unknown("workflow", workflow_id)
+    if how.still is not None and not how.still(connection, locked):
+        raise Invalid(ANOTHER)
     run = locked.run
     is_live = workflows.has_live_tasks(connection, workflow_id)
     said = {"status": locked.status}

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db import clock, dag
-from jobmon_server.db.keeping import not_deleted
+from jobmon_server.db.keeping import Place, not_deleted
 from jobmon_server.db.models import array, edge, task, task_instance, workflow, workflow_run
 from jobmon_server.db.models_cluster import submission, submission_step
 from jobmon_server.db.pairs import BATCH, by_index
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 
+#: Before all places.
+START: Place = (datetime(1970, 1, 1), 0)  # noqa: DTZ001 - as the database has it
 #: How many tasks go in one transaction, with all that hangs on them.
 TASKS = 100
 
@@ -28,21 +31,19 @@ def mark(connection: Connection, workflow_id: int) -> None:
     connection.execute(marked.values(deleted_at=clock.read_clock(connection)))
 
 
-def marked(connection: Connection, after: int, limit: int) -> list[int]:
-    """Return workflows whose rows are to go, by id."""
+def marked(connection: Connection, after: Place, limit: int) -> list[Place]:
+    """Return workflows whose rows are to go, the longest marked first, behind a place: when they were marked, and ids."""
     statement = (
-        select(workflow.c.id)
-        .where(workflow.c.deleted_at.is_not(None), workflow.c.id > after)
-        .order_by(workflow.c.id)
+        select(workflow.c.deleted_at, workflow.c.id)
+        .where(
+            # A range of the index, said to both databases: SQLite does not know IS NOT NULL as one.
+            workflow.c.deleted_at >= after[0],
+            or_(workflow.c.deleted_at > after[0], workflow.c.id > after[1]),
+        )
+        .order_by(workflow.c.deleted_at, workflow.c.id)
         .limit(limit)
     )
-    return list(connection.execute(statement).scalars())
-
-
-def present(connection: Connection, workflow_ids: Sequence[int]) -> list[int]:
-    """Return those of these workflows that there are, by id."""
-    there = select(workflow.c.id).where(workflow.c.id.in_(workflow_ids), not_deleted())
-    return list(connection.execute(there.order_by(workflow.c.id)).scalars())
+    return [(row.deleted_at, row.id) for row in connection.execute(statement)]
 
 
 def count(connection: Connection) -> int:

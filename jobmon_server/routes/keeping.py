@@ -1,4 +1,4 @@
-"""Deleting workflows, one or many. Files of users are never touched: the client's side removes those."""
+"""Deleting workflows, one or many, after a preview. Files of users are never touched: the client's side removes those."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Response
-from marshmallow import ValidationError, fields, validates_schema
+from marshmallow import fields
 
 from jobmon_client.states import Outcome
-from jobmon_server.actions import remove
-from jobmon_server.actions.remove import How, Which
-from jobmon_server.routes.fields import Count, Flag, Id, ListOf, Schema, Text, Word
+from jobmon_server.actions import remove, remove_many
+from jobmon_server.actions.bulk_workflows import show_chosen_workflows
+from jobmon_server.actions.remove import How
+from jobmon_server.actions.remove_many import DeletedMany
+from jobmon_server.routes.bulk import OnWorkflows, WorkflowShown
+from jobmon_server.routes.fields import Count, Flag, Id, Schema, Text, Word
+from jobmon_server.routes.many import DoneToMany, asked_for
 from jobmon_server.routes.replies import RunReply
-from jobmon_server.routes.schemas import LARGEST_BATCH, LARGEST_LIMIT, Why
-from jobmon_server.routes.selecting import SelectingWorkflows, conditions_of
+from jobmon_server.routes.schemas import Why
 from jobmon_server.routes.wire import actor, blueprint, database, post, reply, settings
 
 keeping = blueprint("keeping", "Deleting workflows.")
@@ -36,21 +39,10 @@ class Deletion(RunReply):
     is_removed = Flag(required=True)
 
 
-class WhichToDelete(SelectingWorkflows, WhyAndWhetherByForce):
+class WhichToDelete(OnWorkflows, WhyAndWhetherByForce):
     """Which workflows to delete; an empty list is none, all must be asked for. More than `max_limit`: none; 0: no limit."""
 
-    workflow_ids = ListOf(Id(), maximum=LARGEST_BATCH)
-    all = Flag(load_default=False)
-    max_limit = Count(0, LARGEST_LIMIT, load_default=DEFAULT_LIMIT)
-
-    @validates_schema(skip_on_field_errors=True)
-    def in_one_way(self, data: dict[str, Any], **_: Any) -> None:
-        """Refuse what selects nothing, and what selects in two ways."""
-        given = [name for name in ("filter", "search") if data.get(name)]
-        given += ["workflow_ids"] if "workflow_ids" in data else []
-        given += ["all"] if data["all"] else []
-        if len(given) != 1:
-            raise ValidationError("give workflow_ids, filter or search, or else all: true", "workflow_ids")
+    max_limit = Count(load_default=DEFAULT_LIMIT)
 
 
 class NotDeleted(Schema):
@@ -61,16 +53,15 @@ class NotDeleted(Schema):
     message = Text(required=True)
 
 
-class Deletions(Schema):
-    """How many were matched, deleted, skipped and failed, and which; of the deleted, `removing` have rows left."""
+class Deletions(DoneToMany):
+    """How many were deleted, skipped and failed, and which; of the deleted, `removing` have rows left."""
 
-    matched = Count(required=True)
-    deleted = Count(required=True)
     skipped = Count(required=True)
     failed = Count(required=True)
     workflow_ids = fields.List(Id(), required=True)
     removing = fields.List(Id(), required=True)
     outcomes = fields.List(fields.Nested(NotDeleted), required=True)
+    preview = fields.List(fields.Nested(WorkflowShown))
 
 
 def how(*, force: bool, reason: str | None = None) -> How:
@@ -91,11 +82,26 @@ def delete_workflow(workflow_id: int, **facts: Any) -> Response:
 
 
 @post(keeping, "/workflow/delete", body=WhichToDelete, reply=Deletions, refusals=(409, 422, 503))
-def delete_workflows(max_limit: int, workflow_ids: list[int] | None = None, **facts: Any) -> Response:
+def delete_workflows(*, preview: bool, **facts: Any) -> Response:
     """Delete many workflows, each by itself; 409 with how many were matched, and none deleted, where that is too many."""
-    which = Which(workflow_ids, conditions_of(facts), max_limit)
-    many = remove.delete_workflows(database(), which, how(**facts), for_a_while())
-    body: dict[str, Any] = {name: len(getattr(many, name)) for name in ("deleted", "skipped", "failed")}
-    body["workflow_ids"] = [one.workflow_id for one in many.deleted]
-    body["removing"] = [one.workflow_id for one in many.deleted if not one.is_removed]
-    return reply({"matched": many.matched, **body, "outcomes": [*many.skipped, *many.failed]})
+    asked = asked_for("workflow_ids", facts)
+    if preview:
+        shown = show_chosen_workflows(database(), asked)
+        return deletions(DeletedMany(shown.matched, shown.digest, 0), preview=shown.verdicts)
+    return deletions(remove_many.delete_workflows(database(), asked, how(**facts), for_a_while()))
+
+
+def deletions(many: DeletedMany, **more: Any) -> Response:
+    """Tell which workflows were deleted, and why others were not."""
+    body = {
+        "applied": len(many.deleted),
+        "matched": many.matched,
+        "digest": many.digest,
+        "left": many.left,
+        "skipped": len(many.skipped),
+        "failed": len(many.failed),
+        "workflow_ids": [one.workflow_id for one in many.deleted],
+        "removing": [one.workflow_id for one in many.deleted if not one.is_removed],
+        "outcomes": [*many.skipped, *many.failed],
+    }
+    return reply(body | more)

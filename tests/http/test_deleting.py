@@ -158,9 +158,10 @@ def test_many_are_deleted_each_by_itself(path: Path, database: Database) -> None
     alive = path.workflow_id
     status, told = many(path, workflow_ids=[second, alive, 4711, first])
     assert status == 200
-    assert {name: told[name] for name in ("matched", "deleted", "skipped", "failed")} == {
+    assert {name: told[name] for name in ("matched", "applied", "skipped", "failed", "left")} == {
         "matched": 3,
-        "deleted": 2,
+        "left": 0,
+        "applied": 2,
         "skipped": 2,
         "failed": 0,
     }
@@ -177,7 +178,7 @@ def test_one_that_fails_does_not_stop_the_others(path: Path, database: Database)
     first, second = ended(path), ended(path)
     database.transact(forbid, first)
     status, told = many(path, workflow_ids=[first, second])
-    assert (status, told["deleted"], told["failed"], told["workflow_ids"]) == (200, 1, 1, [second])
+    assert (status, told["applied"], told["failed"], told["workflow_ids"]) == (200, 1, 1, [second])
     assert [(one["workflow_id"], one["outcome"]) for one in told["outcomes"]] == [(first, None)]
     assert path.get(f"/workflow/{first}")["status"] == "DONE"
 
@@ -199,7 +200,7 @@ def test_more_than_the_limit_are_not_deleted(path: Path) -> None:
     status, told = many(path, workflow_ids=ids, max_limit=2)
     assert (status, told["outcome"], told["matched"]) == (409, "invalid", 3)
     assert len(path.get("/workflow")["workflows"]) == 3
-    assert many(path, workflow_ids=ids[:2], max_limit=2)[1]["deleted"] == 2
+    assert many(path, workflow_ids=ids[:2], max_limit=2)[1]["applied"] == 2
 
 
 def test_ten_is_the_limit_unless_it_is_said_and_0_is_none(path: Path) -> None:
@@ -207,7 +208,7 @@ def test_ten_is_the_limit_unless_it_is_said_and_0_is_none(path: Path) -> None:
         path.bind()
     assert many(path, all=True)[0] == 409
     status, told = many(path, all=True, max_limit=0)
-    assert (status, told["matched"], told["deleted"]) == (200, 11, 11)
+    assert (status, told["matched"], told["applied"]) == (200, 11, 11)
 
 
 @pytest.mark.parametrize(
@@ -240,9 +241,32 @@ def test_what_is_found_is_deleted(path: Path) -> None:
     assert many(path, search=search)[1]["workflow_ids"] == [path.workflow_id]
 
 
+def test_a_preview_deletes_nothing_and_its_digest_binds(path: Path) -> None:
+    ids = [ended(path, task("a")) for _ in range(2)]
+    _, told = many(path, workflow_ids=ids, preview=True)
+    assert (told["applied"], told["matched"], [one["workflow_id"] for one in told["preview"]]) == (0, 2, ids)
+    path.act("rerun", "a")
+    for force in (False, True):
+        status, refused = many(path, workflow_ids=ids, digest=told["digest"], force=force)
+        assert (status, refused["outcome"], refused["matched"]) == (409, "invalid", 2)
+    assert len(path.get("/workflow")["workflows"]) == 2
+    path.act("stop")
+    _, told = many(path, all=True, preview=True)
+    assert many(path, all=True, digest=told["digest"])[1]["applied"] == 2
+
+
+def test_the_first_that_is_refused_may_end_it(path: Path) -> None:
+    path.bind().start()
+    alive = path.workflow_id
+    done = ended(path)
+    _, told = many(path, workflow_ids=[done, alive], on_error="stop")
+    assert (told["applied"], told["skipped"], told["left"]) == (0, 1, 1)
+    assert many(path, workflow_ids=[done, alive], on_error="continue")[1]["applied"] == 1
+
+
 def test_an_empty_list_deletes_nothing(path: Path) -> None:
     path.bind()
-    assert many(path, workflow_ids=[])[1]["deleted"] == 0
+    assert many(path, workflow_ids=[])[1]["applied"] == 0
     assert len(path.get("/workflow")["workflows"]) == 1
 
 
@@ -364,7 +388,7 @@ def test_the_client_deletes_and_is_told_what_it_may_not(live_server: LiveServer)
             api.delete_workflows()
         assert api.delete_workflows(ids[:1])["workflow_ids"] == ids[:1]
         assert api.delete_workflows(filter={"status": "REGISTERED"})["workflow_ids"] == ids[1:]
-        assert api.delete_workflows(every=True, force=True)["workflow_ids"] == [alive]
+        assert api.delete_workflows(all=True, force=True)["workflow_ids"] == [alive]
 
 
 def test_reports_that_come_while_rows_go_are_answered(path: Path, database: Database) -> None:

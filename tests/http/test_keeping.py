@@ -341,7 +341,7 @@ def test_the_keeper_finds_its_rows_by_indexes(path: Path, database: Database) ->
     found = {
         "expired": plans(database, lambda connection: keeping.expired(connection, 1, None)),
         "purgeable": plans(database, lambda connection: keeping.purgeable(connection, 1, 1.0, None)),
-        "marked": plans(database, lambda connection: removing.marked(connection, 0, 100)),
+        "marked": plans(database, lambda connection: removing.marked(connection, removing.START, 100)),
     }
     assert found["expired"][:1] == [("workflow", "ix_workflow_expires_at")]
     assert set(found["expired"][1:]) == {
