@@ -282,12 +282,3 @@ def test_pause_of_many_workflows_holds_them(path: Path) -> None:
     assert path.queue() == []
     assert post(path, "/workflow/play", filter={"status": "PAUSED"})["applied"] == 1
     assert len(path.queue()) == 1
-
-
-def test_a_release_repeated_changes_nothing(path: Path, database: Database) -> None:
-    path.bind(*CHAIN, task("z")).start()
-    first, _ = path.run_one(), path.run_one()
-    path.done(first)
-    target = f"/workflow/{path.workflow_id}/recompute"
-    assert (post(path, target)["outcome"], post(path, target)["outcome"]) == ("applied", "duplicate")
-    assert database.read(check) == []

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from jobmon_client.states import TaskStatus
+from jobmon_client.states import Scope, TaskStatus
 from jobmon_server.db.check import check
 from jobmon_server.db.transaction import Database
 from jobmon_server.fsm.force import FORCED
 from jobmon_server.fsm.task import TASK
 from tests.support.path import Path, task
 from tests.support.situations import into
+from tests.support.tokens import caller, guarded, make_token
 
 WHY = "the output is there, its node died"
 
@@ -157,6 +158,32 @@ def test_a_reason_is_asked_for(path: Path, reason: str | None) -> None:
     reply = path.post(f"/task/{path.task_ids['a']}/force_status", **body)
     assert (reply.status_code, reply.get_json()["error"]["details"][0]["field"]) == (422, "reason")
     assert path.status("a") == "ERROR_FATAL"
+
+
+ACTS = (
+    ("force_status", {"status": "DONE", "reason": WHY}, ("DONE", "DONE")),
+    ("rerun", {"reason": WHY}, ("DONE", "DONE")),
+)
+
+
+@pytest.mark.parametrize("is_bulk", [False, True])
+def test_what_is_forced_needs_an_operator_whom_the_journal_names(database: Database, is_bulk: bool) -> None:
+    app = guarded(database)
+    scopes = (Scope.OPERATOR, Scope.VIEWER, Scope.WORKER, Scope.DISTRIBUTOR)
+    callers = {scope: caller(app, make_token(database, scope, name=scope)) for scope in scopes}
+    path = Path(callers[Scope.OPERATOR])
+    one = failed(path)
+    for verb, facts, pair in ACTS:
+        single, many = f"/task/{path.task_ids['a']}/{verb}", f"/task/{verb}"
+        body = {**facts, "task_ids": [path.task_ids["a"]]} if is_bulk else facts
+        for scope in scopes[1:]:
+            refused = Path(callers[scope]).post(many if is_bulk else single, **body)
+            assert refused.status_code == 403
+        assert path.post(many if is_bulk else single, **body).get_json()["applied"] == 1
+        last = path.get(f"/task_instance/{one}/journal")["journal"][-1]
+        assert (last["reporter"], last["reporter_id"], last["reason"]) == ("operator", "operator", WHY)
+        assert (last["to"], path.instance(one)["status"]) == pair
+    assert database.read(check) == []
 
 
 def test_many_are_forced_at_once_and_each_refusal_is_told(path: Path, database: Database) -> None:
