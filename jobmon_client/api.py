@@ -17,6 +17,7 @@ from jobmon_client.calls.commands import Commands
 from jobmon_client.calls.keeping import Keeping
 from jobmon_client.calls.limits import Limits
 from jobmon_client.calls.reads import Reads
+from jobmon_client.calls.search import Search
 from jobmon_client.calls.waiting import Waiting
 from jobmon_client.config import Settings, load
 from jobmon_client.errors import BadSetting, NotFound
@@ -25,7 +26,7 @@ from jobmon_client.http import Http
 REFUSALS = (404, 409)
 
 
-class Api(Reads, Acts, Limits, Keeping, Commands, Bulk, Waiting):
+class Api(Reads, Acts, Limits, Keeping, Commands, Bulk, Waiting, Search):
     """The one client class: what owners, distributors and workers say; what else can be asked is in its groups."""
 
     @classmethod

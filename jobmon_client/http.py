@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -162,6 +162,20 @@ class Http:
         if reply.ok or reply.status_code in accept:
             return Trouble("the reply is no JSON object") if body is None else body
         raise ERRORS.get(reply.status_code, ReplyError)(reply.status_code, body or {})
+
+    def lines(self, path: str, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the JSON objects, one a line, of the reply to a POST; raise a JobmonError where it is refused or breaks off."""
+        try:
+            with self._session().post(
+                f"{self.base_url}{PREFIX}{path}", data=encoded(payload), stream=True, timeout=self._timeout
+            ) as reply:
+                if not reply.ok:
+                    raise ERRORS.get(reply.status_code, ReplyError)(
+                        reply.status_code, json_object(reply.content) or {}
+                    )
+                yield from (json.loads(line) for line in reply.iter_lines() if line)
+        except requests.RequestException as error:
+            raise Unreachable(f"POST {self.base_url}{PREFIX}{path}: {error}") from error
 
     def _session(self) -> requests.Session:
         if self._closed:

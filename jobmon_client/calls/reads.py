@@ -14,9 +14,9 @@ class Reads(Calls):
         """Return `workflow_id, name, status, tasks: {STATUS: n}`."""
         return self._get(f"/workflow/{workflow_id}")
 
-    def workflows(self, *, limit: int | None = None, after: int | None = None) -> dict[str, Any]:
-        """Return one page, `workflows` and `next` (the `after` of the next page, or null)."""
-        return self._get("/workflow", limit=limit, after=after)
+    def workflows(self, *, limit: int | None = None, after: str | None = None) -> dict[str, Any]:
+        """Return one page, newest first: `workflows`, and `next`, the `after` of the next page, or null."""
+        return self._get("/workflow", limit=limit, cursor=after, total="false")
 
     def workflow_tasks(
         self,

@@ -32,7 +32,7 @@ def api_of(server_url: str | None) -> Iterator[Api]:
 def gathered(read: Any, key: str, limit: int) -> list[dict[str, Any]]:
     """Return up to `limit` items from page after page."""
     found: list[dict[str, Any]] = []
-    after: int | None = None
+    after: Any = None
     while len(found) < limit:
         page = read(after=after, limit=min(1000, limit - len(found)))
         found += page[key]

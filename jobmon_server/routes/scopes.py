@@ -23,7 +23,7 @@ POSTS: dict[Scope, tuple[str, ...]] = {
     # They ask much, and change nothing.
     Scope.VIEWER: (
         "/workflow/<id:workflow_id>/preview",
-        *(f"/{entity}/{verb}" for entity in Entity for verb in ("search", "count", "summary")),
+        *(f"/{entity}/{verb}" for entity in Entity for verb in ("search", "count", "summary", "stream")),
         "/task/commands",
     ),
     Scope.WORKER: (

@@ -65,10 +65,13 @@ def _lists(entity: Entity) -> None:
     title = entity.title().replace("_", "")
     by_text = made(f"{title}Query", Asked, **filters(entity), **paging(entity, is_text=True))
     by_document = made(f"{title}Search", Selecting, **selection(entity), **paging(entity, is_text=False))
-    whole = made(f"{title}Stream", Asked, **filters(entity), **shape(entity))
+    lines_by_text = made(f"{title}Stream", Asked, **filters(entity), **shape(entity))
     get(search, f"/{entity}", query=by_text, reply=page(entity), refusals=REFUSALS)(rows)
     post(search, f"/{entity}/search", body=by_document, reply=page(entity), refusals=REFUSALS)(rows)
-    get(search, f"/{entity}/stream", query=whole, reply=ROWS[entity], refusals=REFUSALS, media=NDJSON)(stream)
+    lines_by_document = made(f"{title}StreamSearch", Selecting, **selection(entity), **shape(entity))
+    rule = f"/{entity}/stream"
+    post(search, rule, body=lines_by_document, reply=ROWS[entity], refusals=REFUSALS, media=NDJSON)(stream)
+    get(search, rule, query=lines_by_text, reply=ROWS[entity], refusals=REFUSALS, media=NDJSON)(stream)
 
 
 def _counts(entity: Entity) -> None:

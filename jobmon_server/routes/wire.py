@@ -128,6 +128,7 @@ def post(
     reply: type[Schema] | None = None,
     success: Sequence[int] = (200,),
     refusals: Sequence[int] = USUAL_REFUSALS,
+    media: str = JSON,
 ) -> Callable[[Callable[..., Response]], View]:
     """Route POST: the view gets the path's ids and the body's fields; all is in the OpenAPI document."""
     schema = body()
@@ -140,7 +141,9 @@ def post(
         def view(**path: Any) -> Response:
             return route(**path, **load(take, json_body()))
 
-        documented = at.doc(requestBody=content, responses=_responses(reply, success, (*refusals, 413)))(view)
+        documented = at.doc(
+            requestBody=content, responses=_responses(reply, success, (*refusals, 413), media)
+        )(view)
         at.route(rule, methods=["POST"])(documented)
         return view
 
