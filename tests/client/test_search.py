@@ -109,7 +109,6 @@ def test_a_stream_that_breaks_off_is_no_end_of_it() -> None:
     with HTTPServer(("127.0.0.1", 0), Broken) as broken:
         serving = Thread(target=broken.handle_request)
         serving.start()
-        with Api(Http(f"http://127.0.0.1:{broken.server_port}")) as speaking:
-            with pytest.raises(Unreachable):
-                list(speaking.stream("task"))
+        with Api(Http(f"http://127.0.0.1:{broken.server_port}")) as speaking, pytest.raises(Unreachable):
+            list(speaking.stream("task"))
         serving.join()
