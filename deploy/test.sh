@@ -1,6 +1,7 @@
 #!/bin/sh
-# Install what the tests need into .venv-test, MariaDB's server included, then check the code and run all tests on SQLite and
-# on MariaDB. Arguments go to pytest. JOBMON_TEST_MARIADB_URL names a MariaDB to use instead of a throwaway one.
+# Install what the tests need into .venv-test, MariaDB's server and a browser included, then check the code and run all
+# tests on SQLite and on MariaDB. Arguments go to pytest. JOBMON_TEST_MARIADB_URL names a MariaDB to use instead of a
+# throwaway one.
 set -eu
 cd "$(dirname "$0")/.."
 . deploy/setup.sh
@@ -12,8 +13,13 @@ have_mariadb() {
     done
 }
 
+have_browser() {
+    command -v chromium >/dev/null && command -v chromedriver >/dev/null
+}
+
 # The core packages are the programs without a service: the tests start and stop their own.
 have_mariadb || install mariadb-server-core mariadb-client-core
+have_browser || install chromium chromium-driver
 environment .venv-test --editable '.[server,cli,test]'
 
 PATH="$PWD/.venv-test/bin:$PATH"

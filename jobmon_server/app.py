@@ -11,6 +11,7 @@ from flask import Flask, Response, current_app, g, request
 
 from jobmon_server.config import Settings
 from jobmon_server.db.transaction import Database
+from jobmon_server.pages import views
 from jobmon_server.routes import BLUEPRINTS, authentication, door, health, metrics, openapi
 from jobmon_server.tally import Tally
 from jobmon_server.waiters import Waiters
@@ -42,6 +43,7 @@ def create_app(
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     openapi.install(app, BLUEPRINTS)
+    views.install(app)
     health.install(app)
     metrics.install(app)
     database.tally.know_routes(

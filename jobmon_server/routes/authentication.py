@@ -1,4 +1,4 @@
-"""Who asks: a bearer token, looked up by its digest and remembered for a few seconds."""
+"""Who asks: a bearer token, looked up by its digest and remembered for a few seconds; of a page, the cookie that holds one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from jobmon_server.routes.wire import read
 #: holds no longer than this.
 KEEP_SECONDS = 10.0
 MOST_KEPT = 1_000
+#: Where the pages are, and the cookie of a browser that looks at them; nothing that changes anything takes it.
+PAGES = "/ui"
+COOKIE = "jobmon_token"
 
 
 class Principals:
@@ -50,6 +53,16 @@ def _look_up(digest: str) -> tuple[Principal, float]:
     return known.principal, KEEP_SECONDS if known.seconds_left is None else known.seconds_left
 
 
+def _presented() -> str:
+    """Return the token of the request. Raises `Unauthorized`."""
+    given = request.authorization
+    if given is not None and given.type == "bearer" and given.token:
+        return given.token
+    if request.method == "GET" and request.path.startswith(f"{PAGES}/") and COOKIE in request.cookies:
+        return request.cookies[COOKIE]
+    raise Unauthorized
+
+
 def install(app: Flask) -> None:
     """Let nobody through without a token that allows what he asks."""
     principals = Principals()
@@ -58,10 +71,7 @@ def install(app: Flask) -> None:
         scope = needed(request.method, request.url_rule.rule if request.url_rule else "")
         if scope is None:
             return
-        given = request.authorization
-        if given is None or given.type != "bearer" or not given.token:
-            raise Unauthorized
-        g.principal = principals.of(given.token)
+        g.principal = principals.of(_presented())
         # What is no route at all is told to everybody who has a token.
         if request.url_rule and not g.principal.may(scope):
             raise Forbidden(allowing(scope))

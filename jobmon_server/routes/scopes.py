@@ -17,7 +17,13 @@ WORKER_REPORTS = ("log_running", "log_report_by", "log_done", "log_error_worker_
 DISTRIBUTOR_REPORTS = ("log_distributor_id", "log_no_distributor_id", "log_known_error", "log_unknown_error")
 
 #: Who watches a server has no token.
-OPEN = frozenset({"/health", "/ready", f"{PREFIX}/health", f"{PREFIX}/ready"})
+OPEN = frozenset(
+    {
+        *("/health", "/ready", f"{PREFIX}/health", f"{PREFIX}/ready"),
+        # Pages: where a browser is asked for its token, and how that looks.
+        *("/", "/ui/login", "/ui/logout", "/ui/static/<path:filename>"),
+    }
+)
 #: POST routes below the prefix that an operator is not needed for.
 POSTS: dict[Scope, tuple[str, ...]] = {
     # They ask much, and change nothing.

@@ -16,6 +16,7 @@ MODULE_LINES = 300
 FUNCTION_LINES = 40
 ROUTE_STATEMENTS = 8
 
+ROOMS_OF_HTTP = ("jobmon_server/routes/", "jobmon_server/pages/")
 FROZEN = "jobmon_server/migrations/versions/"
 BEGINNERS = frozenset({"commit", "rollback", "begin", "begin_nested"})
 MAY_BEGIN = ("jobmon_server/db/transaction.py", "jobmon_server/migrations/")
@@ -129,8 +130,8 @@ def actions_know_no_flask(module: Module) -> Iterator[Offence]:
 
 
 def routes_hold_no_sql(module: Module) -> Iterator[Offence]:
-    """A route imports nothing of SQL."""
-    if module.path.startswith("jobmon_server/routes/"):
+    """A route imports nothing of SQL, nor does a page."""
+    if module.path.startswith(ROOMS_OF_HTTP):
         yield from _imported(module, ("sqlalchemy", "pymysql", "sqlite3"))
 
 
@@ -142,7 +143,7 @@ def _imported(module: Module, forbidden: tuple[str, ...]) -> Iterator[Offence]:
 
 def routes_are_thin(module: Module) -> Iterator[Offence]:
     """A route parses, acts, replies: at most 8 statements, nested ones counted."""
-    if not module.path.startswith("jobmon_server/routes/"):
+    if not module.path.startswith(ROOMS_OF_HTTP):
         return
     for node in module.walk():
         if isinstance(node, Function) and any(_is_router(decorator) for decorator in node.decorator_list):

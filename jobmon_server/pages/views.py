@@ -1,0 +1,149 @@
+"""The pages: lists of workflows, tasks and attempts, and one of each with its history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from jobmon_client.states import Status
+from jobmon_server.actions.explain import explain
+from jobmon_server.db import pages as listed
+from jobmon_server.db import reads
+from jobmon_server.db.search import list_rows
+from jobmon_server.errors import JobmonServerError, Unauthorized, Unknown
+from jobmon_server.fsm.task_instance import FAILED, TASK_INSTANCE
+from jobmon_server.pages.asking import KINDS, ROWS, asked
+from jobmon_server.routes.authentication import COOKIE, PAGES
+from jobmon_server.routes.wire import read
+
+pages = Blueprint(
+    "pages",
+    __name__,
+    url_prefix=PAGES,
+    template_folder="templates",
+    static_folder="static",
+    static_url_path="/static",
+)
+ERRORS_SHOWN = 100
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+def install(app: Flask) -> None:
+    """Serve the pages; the bare address leads to them."""
+    app.register_blueprint(pages)
+    app.add_url_rule("/", "root", lambda: redirect(url_for("pages.list_of", which="workflows")))
+
+
+@pages.get("/")
+def home() -> AnyResponse:
+    """Lead to the list that most people want."""
+    return redirect(url_for("pages.list_of", which="workflows"))
+
+
+@pages.get("/<any(workflows, tasks, task_instances):which>")
+def list_of(which: str) -> Response:
+    """Show a list, narrowed by what the URL says."""
+    wanted = asked(KINDS[which], request.args)
+    found = None if wanted.problems else read(list_rows, wanted.kind.entity, wanted.query)
+    total = found.total or 0 if found else 0
+    rows = found.rows if found else []
+    place = {
+        "first": (wanted.page - 1) * ROWS + 1,
+        "last": (wanted.page - 1) * ROWS + len(rows),
+        "total": total,
+    }
+    shown = _page("list.html", which=which, kind=wanted.kind, asked=wanted, rows=rows, place=place)
+    shown.status_code = 422 if wanted.problems else 200
+    return shown
+
+
+@pages.get("/workflow/<id:workflow_id>")
+def workflow(workflow_id: int) -> Response:
+    """Show a workflow: its tasks by status, and its errors."""
+    found = read(reads.read_workflow, workflow_id)
+    errors = read(listed.list_errors, workflow_id, limit=ERRORS_SHOWN)
+    return _page("workflow.html", workflow=found, errors=errors)
+
+
+@pages.get("/task/<id:task_id>")
+def task(task_id: int) -> Response:
+    """Show a task and its attempts."""
+    found = read(reads.read_task, task_id)
+    wanted = asked(KINDS["task_instances"], request.args.__class__([("task_id", str(task_id))]))
+    attempts = read(list_rows, wanted.kind.entity, wanted.query)
+    return _page("task.html", task=found, kind=wanted.kind, attempts=attempts.rows, total=attempts.total)
+
+
+@pages.get("/task_instance/<id:task_instance_id>")
+def task_instance(task_instance_id: int) -> Response:
+    """Show an attempt: what is known of it, its history, and what comes next."""
+    found = read(reads.read_task_instance, task_instance_id)
+    history = read(reads.read_journal, task_instance_id)
+    return _page(
+        "task_instance.html", instance=found, journal=history, explained=read(explain, task_instance_id)
+    )
+
+
+@pages.get("/login")
+def login() -> Response:
+    """Ask for a token."""
+    return _page("login.html", problem=None)
+
+
+@pages.post("/login")
+def take_token() -> AnyResponse:
+    """Keep the token in a cookie that no script can read and no other site can send; each page checks it."""
+    kept = redirect(url_for("pages.home"))
+    token = request.form.get("token", "").strip()
+    kept.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=request.is_secure, path=PAGES)
+    return kept
+
+
+@pages.get("/logout")
+def logout() -> AnyResponse:
+    """Forget the token."""
+    gone = redirect(url_for("pages.login"))
+    gone.delete_cookie(COOKIE, path=PAGES)
+    return gone
+
+
+@pages.errorhandler(JobmonServerError)
+def refuse(error: JobmonServerError) -> Response:
+    """Say what was wrong, in a page; who has no token is asked for one."""
+    if isinstance(error, Unauthorized):
+        shown = _page("login.html", problem=error.message if request.cookies.get(COOKIE) else None)
+    else:
+        shown = _page("problem.html", error=error, missing=isinstance(error, Unknown))
+    shown.status_code = error.http_status
+    return shown
+
+
+@pages.app_template_filter("tone")
+def tone(status: Any) -> str:
+    """Return how a status is coloured: well, badly, under way, or nothing special."""
+    words = {"DONE": "good", "PAUSED": "held", "HALTED": "held", "STOPPED": "held"}
+    if isinstance(status, Status):
+        bad = {str(one) for one in FAILED} | {"FAILED"}
+        live = {str(one) for one in TASK_INSTANCE.live} | {"RUNNING", "INSTANTIATING"}
+        return words.get(str(status)) or (
+            "bad" if str(status) in bad else "live" if str(status) in live else "plain"
+        )
+    return "plain"
+
+
+@pages.app_template_filter("time")
+def instant(value: Any) -> str:
+    """Return an instant of the database in UTC, to the second."""
+    return "–" if value is None else f"{value:%Y-%m-%d %H:%M:%S}"
+
+
+def _page(template: str, **facts: Any) -> Response:
+    made = make_response(render_template(template, **facts))
+    made.headers.update(HEADERS)
+    return made
