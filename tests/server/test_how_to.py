@@ -14,7 +14,7 @@ from tests.support.server import environment
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 
 
-@pytest.mark.parametrize("page", ["python.md", "submit-and-wait.md"])
+@pytest.mark.parametrize("page", ["python.md", "query.md", "submit-and-wait.md"])
 def test_the_blocks_of_the_page_run(tmp_path: Path, page: str) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```$", (PAGES / page).read_text(), re.MULTILINE | re.DOTALL)
     assert len(blocks) > 4
