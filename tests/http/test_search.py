@@ -409,3 +409,12 @@ def test_what_is_being_deleted_is_in_no_list(three: Path, database: Database) ->
         1,
         0,
     ]
+
+
+def test_the_published_table_says_of_each_status_to_which_group_it_belongs(path: Path) -> None:
+    document = path.get("/fsm")
+    for machine in ("task_instance", "task", "workflow", "workflow_run"):
+        groups = {one["name"]: one["group"] for one in document[machine]["statuses"]}
+        assert set(groups.values()) <= {"waiting", "running", "completed", "error"}
+        assert {groups[name] for name in document[machine]["terminal"]} == {"completed", "error"}
+        assert groups["RUNNING"] == "running"
