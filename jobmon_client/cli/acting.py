@@ -1,4 +1,4 @@
-"""Commands that steer: pause, play, stop, retry, rerun."""
+"""The short commands that steer: pause, play, stop, retry, rerun of one workflow, or of some of its tasks."""
 
 from __future__ import annotations
 
@@ -8,17 +8,11 @@ from typing import Any
 import click
 
 from jobmon_client.api import Api
-from jobmon_client.cli.options import as_json, print_json, reason, server
+from jobmon_client.cli.options import as_json, plain, print_json, reason, server
 from jobmon_client.cli.reading import api_of
+from jobmon_client.cli.steering import HELP
 from jobmon_client.states import Outcome
 
-HELP = {
-    "pause": "Pause what does not run yet; a paused workflow queues nothing more until it is played.",
-    "play": "Let go on what was paused.",
-    "stop": "Stop for good; what runs is killed.",
-    "retry": "Give tasks that failed for good their attempts again.",
-    "rerun": "Run again, whatever became of it; what runs is killed first.",
-}
 MOST = 10_000
 
 
@@ -80,7 +74,8 @@ def tell(verb: str, done: dict[str, Any], *, as_json: bool) -> None:
         click.echo(f"{verb}: {tasks} changed")
         for one in refused:
             what = f"task {one['task_id']}" if "task_id" in one else "it"
-            problem = one.get("error", {}).get("message") or f"{one['outcome']} ({one['status']})"
+            said = one.get("error", {}).get("message") or one.get("problem")
+            problem = plain(said or f"{one['outcome']} ({one['status']})")
             click.echo(f"jobmon: {what} was not changed: {problem}", err=True)
     if refused:
         raise SystemExit(1)

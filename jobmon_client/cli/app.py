@@ -7,7 +7,19 @@ import sys
 import click
 
 from jobmon_client import log
-from jobmon_client.cli import acting, completion, explain, instances, limits, reading, running, service, spool
+from jobmon_client.cli import (
+    acting,
+    completion,
+    explain,
+    instances,
+    limits,
+    reading,
+    running,
+    service,
+    spool,
+    tasks,
+    workflows,
+)
 from jobmon_client.cli.options import profile
 from jobmon_client.config import load
 from jobmon_client.definition import InvalidDefinition
@@ -68,6 +80,18 @@ def jobmon(*, profile: str | None) -> None:
     """
 
 
-for module in (instances, running, reading, acting, limits, explain, spool, service, completion):
+for module in (
+    workflows,
+    tasks,
+    instances,
+    running,
+    reading,
+    acting,
+    limits,
+    explain,
+    spool,
+    service,
+    completion,
+):
     for command in module.COMMANDS:
         jobmon.add_command(command)

@@ -7,8 +7,10 @@ from typing import Any
 import click
 
 from jobmon_client.api import Api
-from jobmon_client.cli import explain, reading
+from jobmon_client.cli import commanding, explain, reading
 from jobmon_client.cli.explain import attempts_text, deadline_text, decision_text, holder_text, when_text
+from jobmon_client.cli.filters import TASK_INSTANCE
+from jobmon_client.cli.listing import count_command, list_command, summary_command
 from jobmon_client.cli.options import as_json, plain, print_json, server
 from jobmon_client.cli.reading import api_of
 from jobmon_client.cli.tables import print_facts
@@ -100,7 +102,9 @@ def errors(*, task_instance_id: int, server_url: str | None, as_json: bool) -> N
         click.echo(plain(f"{row['error_time']}, by the {row['source']}: {row['description']}"))
 
 
-instance.add_command(explain.explain)
-instance.add_command(reading.logs)
+for make in (list_command, count_command, summary_command):
+    instance.add_command(make(TASK_INSTANCE))
+for command in (explain.explain, reading.logs, *commanding.COMMANDS):
+    instance.add_command(command)
 
 COMMANDS = (instance,)

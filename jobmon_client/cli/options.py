@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
@@ -44,6 +45,9 @@ as_json = click.option(
 concurrency = click.option(
     "--concurrency", type=int, metavar="N", help="Commands at once; the number of CPUs if not given."
 )
+verbose = click.option(
+    "-v", "--verbose", cls=Shared, topic=COMMON, is_flag=True, help="Show more of each, deadlines too."
+)
 reason = click.option(
     "--reason", cls=Shared, topic=COMMON, metavar="TEXT", help="Why: it is written into the journal."
 )
@@ -65,6 +69,15 @@ def settings_of(**flags: object) -> Settings:
 def print_json(value: object) -> None:
     """Print one JSON object on one line."""
     click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def print_json_list(key: str, items: Iterable[object], **facts: object) -> None:
+    """Print one JSON object on one line, its list as the items come: it may be long."""
+    told = json.dumps(facts, ensure_ascii=False).removesuffix("}")
+    sys.stdout.write(f"{told}{', ' if facts else ''}{json.dumps(key)}: [")
+    for number, item in enumerate(items):
+        sys.stdout.write((", " if number else "") + json.dumps(item, ensure_ascii=False))
+    sys.stdout.write("]}\n")
 
 
 def plain(value: object) -> str:

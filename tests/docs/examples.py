@@ -62,15 +62,16 @@ def follow(page: str, home: Path, environment: Mapping[str, str]) -> Iterator[st
             ["/bin/sh", "-c", step.typed],
             cwd=home,
             env=dict(environment),
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             timeout=50,
             check=False,
         )
-        missing = not_said(step.said, ended.stdout + ended.stderr)
+        missing = not_said(step.said, ended.stdout)
         if missing is not None or ended.returncode:
             why = f"does not say {missing!r}" if missing is not None else f"ended with {ended.returncode}"
-            yield f"$ {step.typed}\n{why}; it said:\n{ended.stdout}{ended.stderr}"
+            yield f"$ {step.typed}\n{why}; it said:\n{ended.stdout}"
 
 
 def not_said(wanted: tuple[str, ...], said: str) -> str | None:

@@ -15,7 +15,7 @@ from tests.docs.examples import Command, File, commands, follow, not_said, steps
 from tests.house.rules import ROOT
 from tests.support.server import environment
 
-PAGES = ["docs/tutorial.md"]
+PAGES = ["docs/tutorial.md", "docs/how-to/steer.md"]
 REFERENCE = ROOT / "docs" / "reference" / "command-line.md"
 
 

@@ -3,17 +3,47 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
 from jobmon_client import config
+from jobmon_client.cli.app import jobmon
 from jobmon_client.embedded import Place, is_locked
 from tests.support.processes import kill
 from tests.support.server import environment
 from tests.support.waiting import eventually
+
+
+@dataclass
+class Here:
+    """Runs `jobmon …` in this process, against a server that answers: what a shell would start, without the start."""
+
+    home: Path
+    server_url: str
+
+    def __call__(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run to the end."""
+        own = environment(XDG_DATA_HOME=str(self.home), JOBMON_SERVER_URL=self.server_url)
+        given: dict[str, str | None] = {**dict.fromkeys(os.environ), **own}
+        ended = CliRunner().invoke(jobmon, [*map(str, arguments)], env=given)
+        if ended.exception is not None and not isinstance(ended.exception, SystemExit):
+            raise ended.exception
+        return subprocess.CompletedProcess(
+            [*map(str, arguments)], ended.exit_code, ended.stdout, ended.stderr
+        )
+
+    def json(self, *arguments: object, code: int = 0) -> dict[str, Any]:
+        """Run with --json and return the one object; the exit code must be `code`."""
+        ended = self(*arguments, "--json")
+        assert ended.returncode == code, (ended.returncode, ended.stdout, ended.stderr)
+        found: dict[str, Any] = json.loads(ended.stdout)
+        return found
 
 
 @dataclass
