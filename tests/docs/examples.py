@@ -4,7 +4,6 @@
 * In a `console` block each line after `$ ` is a command for /bin/sh; the lines below it are lines of what it says, in that order,
   among others perhaps. `…` stands for anything. A command that ends with another code than 0 fails the page, unless the page
   shows the code (`; echo $?`).
-* A `python` block without a file's name is run, after the ones before it, in one process at the end of the page.
 """
 
 from __future__ import annotations

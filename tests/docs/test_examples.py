@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from jobmon_client import config
-from jobmon_client.cli.reference import page as reference
+from jobmon_client.cli.reference import page as commands_page
 from jobmon_client.connection import connected
+from jobmon_server.http_reference import page as routes_page
 from tests.docs.examples import Command, File, commands, follow, not_said, steps
 from tests.house.rules import ROOT
 from tests.support.server import environment
 
 PAGES = ["docs/tutorial.md", "docs/how-to/steer.md"]
-REFERENCE = ROOT / "docs" / "reference" / "command-line.md"
+REFERENCES = [
+    ("jobmon_client.cli.reference", "command-line.md", commands_page),
+    ("jobmon_server.http_reference", "http.md", routes_page),
+]
 
 
 @pytest.fixture
@@ -38,10 +42,21 @@ def test_a_page_does_what_it_says(page: str, surroundings: dict[str, str], tmp_p
     assert list(follow(text, tmp_path, surroundings)) == []
 
 
-def test_the_reference_of_the_command_line_is_fresh() -> None:
-    assert REFERENCE.read_text() == reference(), (
-        "stale: python -m jobmon_client.cli.reference > docs/reference/command-line.md"
-    )
+@pytest.mark.slow
+def test_the_workflow_of_the_readme_is_run_by_its_command(
+    surroundings: dict[str, str], tmp_path: Path
+) -> None:
+    text = (ROOT / "README.md").read_text()
+    assert "\n    jobmon run greetings.yaml\n" in text
+    (file,) = [step for step in steps(text) if isinstance(step, File)]
+    run = f"```yaml\n{file.text}```\n```console\n$ jobmon run {file.name}\nWorkflow 1 is DONE…\n```\n"
+    assert list(follow(run, tmp_path, surroundings)) == []
+
+
+@pytest.mark.parametrize(("module", "name", "page"), REFERENCES, ids=["commands", "routes"])
+def test_a_reference_is_fresh(module: str, name: str, page: Callable[[], str]) -> None:
+    path = ROOT / "docs" / "reference" / name
+    assert path.read_text() == page(), f"stale: python -m {module} > docs/reference/{name}"
 
 
 def test_a_page_is_read_as_files_and_commands() -> None:

@@ -204,6 +204,8 @@ def test_a_list_marks_what_is_overdue(jobmon: Here, api: Api) -> None:
     assert heads.endswith("NAME  NOTE")
     assert ailing.split()[-2:] in (["a", "silent"], ["a", "overdue"])
     assert well.split()[-1] == "b"
+    api.log_error_worker_node(ids["b"], worker_id="me", error_state="ERROR", error_description="no")
+    assert jobmon("task", "list", "--name", "b").stdout.splitlines()[1].endswith("b     failed, tries again")
 
 
 def test_running_instances_are_told_what_to_do(jobmon: Here, api: Api) -> None:
