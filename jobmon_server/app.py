@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 from flask import Flask, Response, current_app, g, request
 
+from jobmon_server.actions.together import Together
 from jobmon_server.config import Settings
 from jobmon_server.db.transaction import Database
 from jobmon_server.pages import views
@@ -25,6 +26,7 @@ class Jobmon:
 
     database: Database
     settings: Settings
+    together: Together
     waiters: Waiters
 
 
@@ -37,7 +39,9 @@ def create_app(
     """
     settings = settings or Settings()
     app = Flask("jobmon_server", static_folder=None, template_folder=None)
-    app.extensions["jobmon"] = Jobmon(database, settings, Waiters(settings.threads, closing))
+    app.extensions["jobmon"] = Jobmon(
+        database, settings, Together(database), Waiters(settings.threads, closing)
+    )
     app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
     door.install(app)
     for blueprint in BLUEPRINTS:

@@ -1,4 +1,4 @@
-"""Acts that take more than one transaction: a report and the settle after it, batches cut to size."""
+"""Acts that take more than one transaction: batches cut to size, and the settles after them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from jobmon_client.states import Outcome, Reporter
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_server.actions import reports as make
-from jobmon_server.actions.report import Verdict, claim, claim_next, report, report_many
-from jobmon_server.actions.reports import REPORTS, Report
+from jobmon_server.actions.report import Verdict, claim, claim_next, report_many
+from jobmon_server.actions.reports import Report
 from jobmon_server.actions.settle import settle_if_over
 from jobmon_server.db import reads
 from jobmon_server.db.pairs import BATCH
@@ -19,14 +19,6 @@ from jobmon_server.errors import Busy
 from jobmon_server.fsm.plan import By
 
 Item = tuple[int, Report]
-
-
-def perform(database: Database, task_instance_id: int, name: str, facts: Mapping[str, Any]) -> Verdict:
-    """Apply one report, by its name; settle if it may have been the last."""
-    verdict = database.transact(report, task_instance_id, REPORTS[name](**facts))
-    if verdict.left_workflow_id is not None:
-        settle_if_over(database, [verdict.left_workflow_id])
-    return verdict
 
 
 def perform_many(database: Database, items: Sequence[Item]) -> list[Verdict]:

@@ -57,12 +57,17 @@ def report(connection: Connection, task_instance_id: int, news: Report) -> Verdi
     return replace(said, exchanged=told[0]) if told else said
 
 
-def report_many(connection: Connection, items: Sequence[tuple[int, Report]]) -> list[Verdict | None]:
+def report_many(
+    connection: Connection, items: Sequence[tuple[int, Report]], *, wait: bool = True
+) -> list[Verdict | None]:
     """Apply many reports in the order given; each has its own outcome, none costs another.
 
-    At most `pairs.BATCH` distinct instances. None for those of an instance that was passed over: report it alone.
+    At most `pairs.BATCH` distinct instances. None for those of an instance that was passed over: report it alone. Without
+    `wait`, for single reports that go together, none is waited for, and who says RUNNING gets what he needs to start.
     """
-    locked = pairs.lock_many(connection, (task_instance_id for task_instance_id, _ in items))
+    ids = (task_instance_id for task_instance_id, _ in items)
+    starts = not wait and any(news.wanted is TaskInstanceStatus.RUNNING for _, news in items)
+    locked = pairs.lock_many(connection, ids, assignment=starts, wait=wait)
     now = dict(locked.pairs)
     verdicts: list[Verdict | None] = []
     heard: list[tuple[Change, Report]] = []
@@ -148,14 +153,15 @@ class Waves:
 def verdict(change: Change, news: Report | None = None) -> Verdict:
     """Say what a change means for whoever reported it."""
     has_left = change.was.pair.task in LIVE and change.plan.task not in LIVE
+    wanted = None if news is None else news.wanted
     return Verdict(
         change.plan.outcome,
         change.was.task_instance_id,
         change.plan.task_instance,
         change.plan.task,
         change.report_by,
-        None if news is None else news.wanted,
-        change.was.assignment,
+        wanted,
+        change.was.assignment if wanted is TaskInstanceStatus.RUNNING else None,
         change.was.workflow_id if has_left else None,
         {"array_step_id": change.was.array_step_id},
     )

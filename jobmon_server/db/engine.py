@@ -16,6 +16,8 @@ LOCK_WAIT_SECONDS = 5
 POOL_WAIT_SECONDS = 30
 CONNECT_SECONDS = 5
 REPLY_SECONDS = 120
+#: How many compiled statements are kept: as many shapes as `db.bulk` makes, and all others.
+KEPT_STATEMENTS = 2_000
 
 
 def make_engine(url: str | URL, pool_size: int = 10) -> Engine:
@@ -30,6 +32,7 @@ def make_engine(url: str | URL, pool_size: int = 10) -> Engine:
         parsed.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
+        query_cache_size=KEPT_STATEMENTS,
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
         # `transaction` ends every transaction itself; a ROLLBACK at each return would be one more round trip.
@@ -50,6 +53,7 @@ def _sqlite_engine(url: URL, pool_size: int) -> Engine:
         url,
         poolclass=QueuePool,
         pool_size=pool_size,
+        query_cache_size=KEPT_STATEMENTS,
         max_overflow=0,
         pool_timeout=POOL_WAIT_SECONDS,
         pool_reset_on_return=None,

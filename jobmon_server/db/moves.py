@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, case, insert, update
+from sqlalchemy import Table, bindparam, insert, update
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Reporter
+from jobmon_server.db.bulk import update_many
 from jobmon_server.db.models import task, task_instance
 from jobmon_server.db.models_control import metric_sample, task_instance_attribute
 from jobmon_server.db.models_records import error_log, journal
@@ -22,6 +22,14 @@ from jobmon_server.db.transaction import LostRace
 from jobmon_server.db.upsert import upsert
 from jobmon_server.fsm.plan import By, Plan
 from jobmon_server.tally import Noted
+
+# Made once: a statement object remembers what it is known by in the cache of compiled ones.
+_GUARDED = {
+    table.name: update(table).where(table.c.id == bindparam("row_id"), table.c.status == bindparam("was"))
+    for table in (task_instance, task)
+}
+_DECIDED = insert(journal)
+_FAILED = insert(error_log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,9 @@ def write(connection: Connection, change: Change) -> None:
     if change.task:
         _update_one(connection, task, change.was.task_id, change.was.pair.task, change.task)
     if change.is_journalled:
-        connection.execute(insert(journal), _journal_row(change))
+        connection.execute(_DECIDED, _journal_row(change))
     if change.error is not None:
-        connection.execute(insert(error_log), _error_row(change))
+        connection.execute(_FAILED, _error_row(change))
     if change.attributes or change.sample is not None:
         _keep(connection, [change])
     note(connection, _noted(change))
@@ -78,10 +86,10 @@ def write_many(connection: Connection, changes: Sequence[Change]) -> None:
     )
     journalled = [_journal_row(change) for change in changes if change.is_journalled]
     if journalled:
-        connection.execute(insert(journal), journalled)
+        connection.execute(_DECIDED, journalled)
     errors = [_error_row(change) for change in changes if change.error is not None]
     if errors:
-        connection.execute(insert(error_log), errors)
+        connection.execute(_FAILED, errors)
     _keep(connection, [change for change in changes if change.attributes or change.sample is not None])
     note(connection, *map(_noted, changes))
 
@@ -108,42 +116,8 @@ def _keep(connection: Connection, changes: Sequence[Change]) -> None:
 
 
 def _update_one(connection: Connection, table: Table, row_id: int, was: Any, values: dict[str, Any]) -> None:
-    statement = update(table).where(table.c.id == bindparam("row_id"), table.c.status == bindparam("was"))
-    if connection.execute(statement, {"row_id": row_id, "was": was, **values}).rowcount != 1:
+    if connection.execute(_GUARDED[table.name], {"row_id": row_id, "was": was, **values}).rowcount != 1:
         raise LostRace
-
-
-def update_many(
-    connection: Connection, table: Table, rows: Iterable[tuple[int | None, Any, dict[str, Any]]]
-) -> None:
-    """Write different columns of many rows, each guarded by its old status, in few statements.
-
-    A row without values is left alone.
-    """
-    groups: defaultdict[tuple[Any, tuple[str, ...]], list[tuple[int | None, dict[str, Any]]]] = defaultdict(
-        list
-    )
-    for row_id, was, values in rows:
-        if values:
-            groups[was, tuple(sorted(values))].append((row_id, values))
-    for (was, columns), members in groups.items():
-        ids = [row_id for row_id, _ in members]
-        new = {column: _set_based(table, column, members) for column in columns}
-        statement = update(table).where(table.c.id.in_(ids), table.c.status == was).values(new)
-        if connection.execute(statement).rowcount != len(ids):
-            raise LostRace
-
-
-def _set_based(table: Table, column: str, members: Sequence[tuple[int | None, dict[str, Any]]]) -> Any:
-    """Return one value where all agree, else a CASE by id over the values that differ."""
-    first = members[0][1][column]
-    if all(values[column] == first for _, values in members):
-        return first
-    typed = table.c[column].type
-    return case(
-        *((table.c.id == row_id, bindparam(None, values[column], typed)) for row_id, values in members),
-        else_=table.c[column],
-    )
 
 
 def _noted(change: Change) -> Noted:

@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import product
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, Table, bindparam, select
 from sqlalchemy.engine import Connection, Row
 
 from jobmon_client.states import Reporter
@@ -51,11 +51,9 @@ _TASK_COLUMNS = (
     task.c.max_attempts,
     task.c.num_refunds,
 )
-#: What a worker needs to start its command, fetched by the same locking statement.
-_ASSIGNMENT_COLUMNS = (
-    task.c.name,
-    task.c.command,
-    task.c.requested_resources,
+#: What a worker needs to start its command, fetched by the same locking statements.
+_ASSIGNED_TASK = (task.c.name, task.c.command, task.c.requested_resources)
+_ASSIGNED_INSTANCE = (
     task_instance.c.workflow_run_id,
     task_instance.c.array_id,
     task_instance.c.batch_num,
@@ -104,33 +102,38 @@ class LockedMany:
     passed_over: tuple[int, ...] = ()
 
 
-def _one(*columns: Any) -> Select[Any]:
+def _one(columns: Sequence[Any], *, wait: bool) -> Select[Any]:
     return (
         select(*_INSTANCE_COLUMNS, *_TASK_COLUMNS, *columns)
         .join_from(task_instance, task, task.c.id == task_instance.c.task_id)
         .where(task_instance.c.id == bindparam("task_instance_id"))
-        .with_for_update()
+        .with_for_update(skip_locked=not wait)
     )
 
 
-_LOCK_ONE = _one()
-_LOCK_ONE_ASSIGNMENT = _one(*_ASSIGNMENT_COLUMNS)
+def _many(table: Table, columns: Sequence[Any], *, wait: bool) -> Select[Any]:
+    ids = table.c.id.in_(bindparam("ids", expanding=True))
+    statement = select(*columns).where(ids).order_by(table.c.id).with_for_update(skip_locked=not wait)
+    return by_index(statement, table)
 
 
-_LOCK_INSTANCES = by_index(
-    select(*_INSTANCE_COLUMNS)
-    .where(task_instance.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(task_instance.c.id)
-    .with_for_update(),
-    task_instance,
-)
-_LOCK_TASKS = by_index(
-    select(task.c.id, *_TASK_COLUMNS)
-    .where(task.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(task.c.id)
-    .with_for_update(skip_locked=True),
-    task,
-)
+_BOTH = (False, True)
+#: By whether what a worker needs is fetched too, and whether a row that is locked is waited for. Made once: a statement
+#: object remembers what it is known by in the cache of compiled ones.
+_LOCK_ONE = {
+    (assigned, wait): _one((*_ASSIGNED_TASK, *_ASSIGNED_INSTANCE) if assigned else (), wait=wait)
+    for assigned, wait in product(_BOTH, _BOTH)
+}
+_LOCK_INSTANCES = {
+    (assigned, wait): _many(
+        task_instance, (*_INSTANCE_COLUMNS, *(_ASSIGNED_INSTANCE if assigned else ())), wait=wait
+    )
+    for assigned, wait in product(_BOTH, _BOTH)
+}
+_LOCK_TASKS = {
+    assigned: _many(task, (task.c.id, *_TASK_COLUMNS, *(_ASSIGNED_TASK if assigned else ())), wait=False)
+    for assigned in _BOTH
+}
 _WAITING = (
     select(*_INSTANCE_COLUMNS)
     .where(task_instance.c.waiting_cluster == bindparam("cluster"))
@@ -153,38 +156,54 @@ _CLAIMS = {
 _RUNS = select(workflow_run.c.id).where(workflow_run.c.workflow_id == bindparam("workflow_id"))
 
 
-def lock(connection: Connection, task_instance_id: int, *, assignment: bool = False) -> Locked | None:
+def lock(
+    connection: Connection, task_instance_id: int, *, assignment: bool = False, wait: bool = True
+) -> Locked | None:
     """Lock one instance and its task in one statement; None when there is no such instance.
 
-    `assignment` fetches, by the same statement, what a worker needs to start the command.
+    `assignment` fetches, by the same statement, what a worker needs to start the command. Without `wait` None is the
+    answer, too, where either is locked by somebody else.
     """
-    statement = _LOCK_ONE_ASSIGNMENT if assignment else _LOCK_ONE
+    statement = _LOCK_ONE[assignment, wait]
     row = connection.execute(statement, {"task_instance_id": task_instance_id}).one_or_none()
-    return None if row is None else _locked(row, row, row.now, _assignment(row) if assignment else None)
+    return None if row is None else _locked(row, row, row.now, assignment=assignment)
 
 
-def lock_many(connection: Connection, task_instance_ids: Iterable[int]) -> LockedMany:
+def lock_many(
+    connection: Connection, task_instance_ids: Iterable[int], *, assignment: bool = False, wait: bool = True
+) -> LockedMany:
     """Lock the instances that exist, by id, then their tasks: two statements; at most `BATCH` ids.
 
     An instance alone is waited for with its task. Among many, those whose task is locked elsewhere are passed over:
     a settle takes tasks as the edges lead, and whoever waited for it with tasks in hand could be waited for by it.
+    Without `wait` an instance that is locked is passed over too, and so is one that does not exist.
     """
     ids = sorted(set(task_instance_ids))
     if len(ids) == 1:
-        was = lock(connection, ids[0])
-        return LockedMany({} if was is None else {ids[0]: was})
-    return _with_tasks(connection, connection.execute(_LOCK_INSTANCES, {"ids": ids}).all() if ids else [])
+        was = lock(connection, ids[0], assignment=assignment, wait=wait)
+        return LockedMany({ids[0]: was} if was else {}, () if was or wait else tuple(ids))
+    rows = connection.execute(_LOCK_INSTANCES[assignment, wait], {"ids": ids}).all() if ids else []
+    locked = _with_tasks(connection, rows, assignment=assignment)
+    if wait:
+        return locked
+    return LockedMany(locked.pairs, tuple(one for one in ids if one not in locked.pairs))
 
 
-def _with_tasks(connection: Connection, instances: Sequence[Row[Any]]) -> LockedMany:
+def _with_tasks(
+    connection: Connection, instances: Sequence[Row[Any]], *, assignment: bool = False
+) -> LockedMany:
     if not instances:
         return LockedMany({})
     task_ids = sorted({row.task_id for row in instances})
-    tasks = {row.id: row for row in connection.execute(_LOCK_TASKS, {"ids": task_ids})}
+    tasks = {row.id: row for row in connection.execute(_LOCK_TASKS[assignment], {"ids": task_ids})}
     # One instant for all: what a batch writes is then alike, and is written set-based.
     now = max(row.now for row in instances)
     return LockedMany(
-        {row.id: _locked(row, tasks[row.task_id], now) for row in instances if row.task_id in tasks},
+        {
+            row.id: _locked(row, tasks[row.task_id], now, assignment=assignment)
+            for row in instances
+            if row.task_id in tasks
+        },
         tuple(row.id for row in instances if row.task_id not in tasks),
     )
 
@@ -227,9 +246,7 @@ def pair_of(instance: Row[Any], its_task: Row[Any]) -> Pair:
     )
 
 
-def _locked(
-    instance: Row[Any], its_task: Row[Any], now: datetime, assignment: dict[str, Any] | None = None
-) -> Locked:
+def _locked(instance: Row[Any], its_task: Row[Any], now: datetime, *, assignment: bool = False) -> Locked:
     return Locked(
         task_instance_id=instance.id,
         task_id=instance.task_id,
@@ -243,26 +260,26 @@ def _locked(
         is_launched=instance.launched_at is not None,
         is_started=instance.started_at is not None,
         now=now,
-        assignment=assignment,
+        assignment=_assignment(instance, its_task) if assignment else None,
         status_at=instance.status_at,
         pending_commands=instance.pending_commands,
         metric_samples=instance.metric_samples,
     )
 
 
-def _assignment(row: Row[Any]) -> dict[str, Any]:
+def _assignment(row: Row[Any], its_task: Row[Any]) -> dict[str, Any]:
     return {
         "task_instance_id": row.id,
         "task_id": row.task_id,
-        "workflow_id": row.workflow_id,
+        "workflow_id": its_task.workflow_id,
         "workflow_run_id": row.workflow_run_id,
         "array_id": row.array_id,
         "batch_num": row.batch_num,
         "array_step_id": row.array_step_id,
         "attempt": row.attempt,
-        "name": row.name,
-        "command": row.command,
-        "requested_resources": row.requested_resources,
+        "name": its_task.name,
+        "command": its_task.command,
+        "requested_resources": its_task.requested_resources,
         "stdout": row.stdout,
         "stderr": row.stderr,
     }

@@ -8,7 +8,7 @@ from flask import Response
 from marshmallow import ValidationError, fields, validates_schema
 
 from jobmon_client.states import TaskInstanceStatus
-from jobmon_server.actions.perform import heartbeats, instantiate, launched, perform
+from jobmon_server.actions.perform import heartbeats, instantiate, launched
 from jobmon_server.db import pages
 from jobmon_server.fsm.task_instance import TENDED
 from jobmon_server.routes import schemas, views
@@ -22,7 +22,7 @@ from jobmon_server.routes.replies import (
     batch_reply,
     verdict_reply,
 )
-from jobmon_server.routes.wire import blueprint, database, get, post, read, reply
+from jobmon_server.routes.wire import blueprint, database, get, post, read, reply, report
 
 distributor = blueprint(
     "distributor", "Distributors and reconcilers: claim, launch, keep alive, report ends."
@@ -159,7 +159,7 @@ def _single(name: str) -> None:
     """Route one report about one instance."""
 
     def route(task_instance_id: int, **facts: Any) -> Response:
-        return verdict_reply(perform(database(), task_instance_id, name, facts))
+        return verdict_reply(report(task_instance_id, name, facts))
 
     route.__name__ = name
     route.__doc__ = schemas.REPORT_BODIES[name].__doc__

@@ -21,6 +21,8 @@ from flask_smorest import Blueprint
 from marshmallow import fields
 
 from jobmon_client.states import Outcome
+from jobmon_server.actions.report import Verdict
+from jobmon_server.actions.reports import REPORTS
 from jobmon_server.config import Settings
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Fenced, Invalid, JobmonServerError, Unknown
@@ -106,6 +108,14 @@ def principal() -> Principal:
 def actor() -> str | None:
     """Return the name of who makes this request, as the journal has it; null without authentication."""
     return principal().name
+
+
+def report(task_instance_id: int, name: str, facts: Mapping[str, Any]) -> Verdict:
+    """Apply one report, by its name."""
+    verdict: Verdict = current_app.extensions["jobmon"].together.report(
+        task_instance_id, REPORTS[name](**facts)
+    )
+    return verdict
 
 
 def transact(action: Callable[..., Result], *args: Any, **facts: Any) -> Result:

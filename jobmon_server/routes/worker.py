@@ -6,11 +6,10 @@ from typing import Any
 
 from flask import Response
 
-from jobmon_server.actions.perform import perform
 from jobmon_server.db import reads
 from jobmon_server.routes import schemas, views
 from jobmon_server.routes.replies import ReportReply, RunningReply, verdict_reply
-from jobmon_server.routes.wire import blueprint, database, get, post, read, reply
+from jobmon_server.routes.wire import blueprint, get, post, read, reply, report
 
 worker = blueprint("worker", "Worker nodes: running, heartbeat, done, error.")
 
@@ -18,19 +17,19 @@ worker = blueprint("worker", "Worker nodes: running, heartbeat, done, error.")
 @post(worker, "/task_instance/<id:task_instance_id>/log_running", body=schemas.Running, reply=RunningReply)
 def log_running(task_instance_id: int, **facts: Any) -> Response:
     """Ask leave to start the command; only `applied` or `duplicate` with status RUNNING gives it."""
-    return verdict_reply(perform(database(), task_instance_id, "log_running", facts))
+    return verdict_reply(report(task_instance_id, "log_running", facts))
 
 
 @post(worker, "/task_instance/<id:task_instance_id>/log_report_by", body=schemas.Heartbeat, reply=ReportReply)
 def log_report_by(task_instance_id: int, **facts: Any) -> Response:
     """Say that the command lives; a status other than RUNNING says that it must stop."""
-    return verdict_reply(perform(database(), task_instance_id, "log_report_by", facts))
+    return verdict_reply(report(task_instance_id, "log_report_by", facts))
 
 
 @post(worker, "/task_instance/<id:task_instance_id>/log_done", body=schemas.Done, reply=ReportReply)
 def log_done(task_instance_id: int, **facts: Any) -> Response:
     """Say that the command succeeded."""
-    return verdict_reply(perform(database(), task_instance_id, "log_done", facts))
+    return verdict_reply(report(task_instance_id, "log_done", facts))
 
 
 @post(
@@ -41,7 +40,7 @@ def log_done(task_instance_id: int, **facts: Any) -> Response:
 )
 def log_error_worker_node(task_instance_id: int, **facts: Any) -> Response:
     """Say that the command failed, or that it was killed as told (ERROR_FATAL)."""
-    return verdict_reply(perform(database(), task_instance_id, "log_error_worker_node", facts))
+    return verdict_reply(report(task_instance_id, "log_error_worker_node", facts))
 
 
 @get(
