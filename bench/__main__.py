@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import signal
 import sys
@@ -13,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import jobmon_client
+import jobmon_server
 from bench.peers import jobmon, prefect
 from bench.ratios import ratios
 from bench.support.bench import FULL, QUICK, SCALES, Bench, bench, say, server_settings
@@ -75,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = {"traces": given.traces, "with_peers": not given.no_peers}
     began = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with us
+    for package in (jobmon_client, jobmon_server):  # as pip does when it installs them
+        compileall.compile_dir(package.__path__[0], quiet=1)
     with (
         tempfile.TemporaryDirectory(prefix="jobmon-bench-") as name,
         bench(scale, Path(name), given.repetitions, **options) as made,

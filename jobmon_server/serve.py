@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -40,7 +41,11 @@ def serve(settings: Settings) -> None:
     server_file = _take(settings)
     listener = _listen(settings.host, settings.port)
     _prepare(settings)
-    Server(settings, server_file, listener).run()
+    server = Server(settings, server_file, listener)
+    # What is there before the fork is shared with the workers for as long as nobody writes to it, as a collection would.
+    gc.collect()
+    gc.freeze()
+    server.run()
 
 
 def _take(settings: Settings) -> ServerFile | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from jobmon_client import lean
 from jobmon_server.cli.base import database_option, opened
 from jobmon_server.config import LEVELS, Settings
 
@@ -28,6 +29,7 @@ from jobmon_server.config import LEVELS, Settings
 def serve(**flags: Any) -> None:
     """Serve the API; makes the schema if the database is empty."""
     settings = Settings.load(flags)
+    lean.load_structlog()
     from jobmon_server.serve import serve as run
 
     run(settings)
