@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from jobmon_client.states import Outcome, Reporter
@@ -55,14 +55,6 @@ def _pieces(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         ids.add(task_instance_id)
     if start < len(items):
         yield items[start:]
-
-
-def heartbeats(
-    database: Database, task_instance_ids: Iterable[int], next_report_increment: float
-) -> list[Verdict]:
-    """Take the sign of life of many instances at once."""
-    news = make.log_report_by_batch(next_report_increment=next_report_increment)
-    return perform_many(database, [(one, news) for one in dict.fromkeys(task_instance_ids)])
 
 
 def launched(

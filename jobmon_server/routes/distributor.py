@@ -8,7 +8,8 @@ from flask import Response
 from marshmallow import ValidationError, fields, validates_schema
 
 from jobmon_client.states import TaskInstanceStatus
-from jobmon_server.actions.perform import heartbeats, instantiate, launched
+from jobmon_server.actions.heartbeat import heartbeats
+from jobmon_server.actions.perform import instantiate, launched
 from jobmon_server.db import pages
 from jobmon_server.fsm.task_instance import TENDED
 from jobmon_server.routes import schemas, views
@@ -152,7 +153,8 @@ class HeartbeatBatch(schemas.Deadline):
 )
 def log_report_by_batch(**facts: Any) -> Response:
     """Extend many deadlines; what must stop is among the outcomes."""
-    return batch_reply(heartbeats(database(), **facts))
+    extended, verdicts = heartbeats(database(), **facts)
+    return batch_reply(verdicts, applied=extended)
 
 
 def _single(name: str) -> None:

@@ -164,9 +164,9 @@ def batch_item(verdict: Verdict, **place: int) -> dict[str, Any]:
     return item
 
 
-def batch_reply(verdicts: Iterable[Verdict]) -> Response:
-    """Reply to a batch whose items are told by their instance."""
+def batch_reply(verdicts: Iterable[Verdict], applied: int = 0) -> Response:
+    """Reply to a batch whose items are told by their instance; `applied` are those of which no more is to be told."""
     verdicts = list(verdicts)
-    applied = sum(one.outcome is Outcome.APPLIED for one in verdicts)
+    applied += sum(one.outcome is Outcome.APPLIED for one in verdicts)
     outcomes = [batch_item(one, **one.place) for one in verdicts if one.is_remarkable]
     return reply({"applied": applied, "outcomes": outcomes})

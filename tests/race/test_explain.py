@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskInstanceStatus, WorkflowStatus
 from jobmon_server.actions import reports as make
+from jobmon_server.actions.heartbeat import extend_ordinary
 from jobmon_server.actions.reap import overdue
 from jobmon_server.actions.report import report_many
 from jobmon_server.app import create_app
@@ -114,7 +115,12 @@ def hot(path: Path, ids: list[int]) -> dict[str, tuple[Callable[[Connection], An
         "lock one": (lambda c: pairs.lock(c, ids[0]), pair),
         "lock one, with what it runs": (lambda c: pairs.lock(c, ids[0], assignment=True), pair),
         "lock many": (lambda c: pairs.lock_many(c, ids), pair),
-        "a batch of heartbeats": (lambda c: beat(c, ids), pair),
+        "a batch of heartbeats": (lambda c: extend_ordinary(c, ids, 90), {("task_instance", "PRIMARY")}),
+        "some that are none": (
+            lambda c: extend_ordinary(c, [*ids, 10**12], 91),
+            {("task_instance", "PRIMARY")},
+        ),
+        "a batch of other heartbeats": (lambda c: beat(c, ids), pair),
         "a batch of starts": (lambda c: started(c, ids[:60]), pair),
         "claim": (lambda c: pairs.claimable(c, "local", 50), claim),
         "claim of one workflow": (lambda c: pairs.claimable(c, "local", 50, workflow_id), claim),

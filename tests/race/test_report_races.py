@@ -115,6 +115,25 @@ def test_a_heartbeat_against_the_reaper(arena: Arena) -> None:
     assert set(ends) == {("applied", 0, "RUNNING", False), ("applied", 1, "RUNNING", True)}
 
 
+def test_a_batch_of_heartbeats_against_the_reaper(arena: Arena) -> None:
+    def beat(path: Path, one: int) -> Any:
+        facts = {"task_instance_ids": [one, 10**12], "next_report_increment": 3600}
+        return path.post("/task_instance/log_report_by/batch", **facts)
+
+    def end(one: int, beaten: Any, reaped: Any) -> Any:
+        said = beaten.get_json()
+        assert [item["outcome"] for item in said["outcomes"]] == ["unknown"]
+        instance = arena.path.instance(one)
+        assert instance["report_by"] > instance["heartbeat_at"]
+        moves = [(was, to) for was, to, outcome in arena.path.journal(one) if outcome == "applied"]
+        return said["applied"], reaped.task_instances, instance["status"], ("TRIAGING", "RUNNING") in moves
+
+    ends = arena.run(
+        arena.running(), beat, lambda *_: reap(arena.database), end, prepare=arena.make_overdue, reads=True
+    )
+    assert set(ends) == {(1, 0, "RUNNING", False), (1, 1, "RUNNING", True)}
+
+
 def test_the_reaper_against_the_reaper(arena: Arena) -> None:
     def end(one: int, first: Any, second: Any) -> Any:
         journal = arena.path.journal(one)

@@ -92,6 +92,16 @@ def test_the_same_report_again_is_a_lock(
     assert (said.verbs, said.commits) == (["SELECT"], 1)
 
 
+def test_a_batch_of_heartbeats_fetches_no_row(path: Path, database: Database) -> None:
+    path.bind(*(task(str(number)) for number in range(20))).start()
+    ids = path.queue()
+    path.claim(ids)
+    beat = {"task_instance_ids": ids, "next_report_increment": 60}
+    with listening(database.engine) as said:
+        assert path.post("/task_instance/log_report_by/batch", **beat).get_json()["applied"] == 20
+    assert (said.verbs, said.commits) == (["SELECT", "UPDATE"], 1)
+
+
 def batches(path: Path, ids: list[int]) -> dict[str, Callable[[], Any]]:
     """Every call about many instances, in the order of a life."""
     claim = "/task_instance/instantiate_task_instances"
