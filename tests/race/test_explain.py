@@ -115,11 +115,6 @@ def hot(path: Path, ids: list[int]) -> dict[str, tuple[Callable[[Connection], An
         "lock one": (lambda c: pairs.lock(c, ids[0]), pair),
         "lock one, with what it runs": (lambda c: pairs.lock(c, ids[0], assignment=True), pair),
         "lock many": (lambda c: pairs.lock_many(c, ids), pair),
-        "a batch of heartbeats": (lambda c: extend_ordinary(c, ids, 90), {("task_instance", "PRIMARY")}),
-        "some that are none": (
-            lambda c: extend_ordinary(c, [*ids, 10**12], 91),
-            {("task_instance", "PRIMARY")},
-        ),
         "a batch of other heartbeats": (lambda c: beat(c, ids), pair),
         "a batch of starts": (lambda c: started(c, ids[:60]), pair),
         "claim": (lambda c: pairs.claimable(c, "local", 50), claim),
@@ -161,6 +156,15 @@ def test_hot_queries_go_by_their_index(filled: Path, database: Database) -> None
         if found != expected:
             wrong.append(f"{name}: {sorted(found)}, not {sorted(expected)}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_batch_of_heartbeats_finds_its_instances_alone(filled: Path, database: Database) -> None:
+    tended = filled.get("/task_instance/tended?cluster=local&limit=100")["task_instances"]
+    ids = [one["task_instance_id"] for one in tended if one["status"] == TaskInstanceStatus.INSTANTIATED]
+    for given in (ids, [*ids, 10**12]):
+        assert set(plans(database, lambda c, given=given: extend_ordinary(c, given, 90))) == {  # type: ignore[misc]
+            ("task_instance", "PRIMARY")
+        }
 
 
 def test_a_settle_finds_what_is_not_passed_on_and_whom_to_tell(filled: Path, database: Database) -> None:
