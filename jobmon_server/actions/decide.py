@@ -182,7 +182,6 @@ def followed(change: Change) -> Locked:
         status_at=was.now if has_moved else was.status_at,
         report_by=change.report_by,
         next_report_increment=change.instance.get("next_report_increment", was.next_report_increment),
-        is_launched=was.is_launched or change.plan.task_instance is TI.LAUNCHED,
         is_started=was.is_started or change.plan.task_instance is TI.RUNNING,
         metric_samples=was.metric_samples + (change.sample is not None),
     )

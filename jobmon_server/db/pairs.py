@@ -17,49 +17,16 @@ from sqlalchemy import Select, Table, bindparam, select
 from sqlalchemy.engine import Connection, Row
 
 from jobmon_client.states import Reporter
-from jobmon_server.db import clock
 from jobmon_server.db.models import task, task_instance, workflow_run
+from jobmon_server.db.pair_rows import INSTANCE, TASK, InstanceRow, TaskRow
 from jobmon_server.fsm.plan import By, Pair
 
 #: How many instances one transaction takes.
 BATCH = 1000
 
-_INSTANCE_COLUMNS = (
-    task_instance.c.id,
-    task_instance.c.task_id,
-    task_instance.c.array_step_id,
-    task_instance.c.attempt,
-    task_instance.c.status,
-    task_instance.c.status_by,
-    task_instance.c.status_at,
-    task_instance.c.report_by,
-    task_instance.c.next_report_increment,
-    task_instance.c.orphan,
-    task_instance.c.requeue,
-    task_instance.c.worker_id,
-    task_instance.c.distributor,
-    task_instance.c.launched_at,
-    task_instance.c.started_at,
-    task_instance.c.pending_commands,
-    task_instance.c.metric_samples,
-    clock.now().label("now"),
-)
-_TASK_COLUMNS = (
-    task.c.workflow_id,
-    task.c.status.label("task_status"),
-    task.c.num_attempts,
-    task.c.max_attempts,
-    task.c.num_refunds,
-)
-#: What a worker needs to start its command, fetched by the same locking statements.
-_ASSIGNED_TASK = (task.c.name, task.c.command, task.c.requested_resources)
-_ASSIGNED_INSTANCE = (
-    task_instance.c.workflow_run_id,
-    task_instance.c.array_id,
-    task_instance.c.batch_num,
-    task_instance.c.stdout,
-    task_instance.c.stderr,
-)
+#: What a worker needs beside the packed columns to start its command, fetched by the same locking statements.
+_ASSIGNED_INSTANCE = (task_instance.c.stdout, task_instance.c.stderr)
+_ASSIGNED_TASK = (task.c.command, task.c.requested_resources)
 
 
 def by_index(statement: Select[Any], table: Any, index: str = "PRIMARY") -> Select[Any]:
@@ -85,7 +52,6 @@ class Locked:
     report_by: datetime | None
     next_report_increment: float | None
     distributor: str | None
-    is_launched: bool
     is_started: bool
     now: datetime
     assignment: dict[str, Any] | None = None
@@ -104,16 +70,16 @@ class LockedMany:
 
 def _one(columns: Sequence[Any], *, wait: bool) -> Select[Any]:
     return (
-        select(*_INSTANCE_COLUMNS, *_TASK_COLUMNS, *columns)
+        select(INSTANCE.column, TASK.column, *columns)
         .join_from(task_instance, task, task.c.id == task_instance.c.task_id)
         .where(task_instance.c.id == bindparam("task_instance_id"))
         .with_for_update(skip_locked=not wait)
     )
 
 
-def _many(table: Table, columns: Sequence[Any], *, wait: bool) -> Select[Any]:
+def _many(table: Table, packed: Any, columns: Sequence[Any], *, wait: bool) -> Select[Any]:
     ids = table.c.id.in_(bindparam("ids", expanding=True))
-    statement = select(*columns).where(ids).order_by(table.c.id).with_for_update(skip_locked=not wait)
+    statement = select(packed, *columns).where(ids).order_by(table.c.id).with_for_update(skip_locked=not wait)
     return by_index(statement, table)
 
 
@@ -121,21 +87,18 @@ _BOTH = (False, True)
 #: By whether what a worker needs is fetched too, and whether a row that is locked is waited for. Made once: a statement
 #: object remembers what it is known by in the cache of compiled ones.
 _LOCK_ONE = {
-    (assigned, wait): _one((*_ASSIGNED_TASK, *_ASSIGNED_INSTANCE) if assigned else (), wait=wait)
+    (assigned, wait): _one((*_ASSIGNED_INSTANCE, *_ASSIGNED_TASK) if assigned else (), wait=wait)
     for assigned, wait in product(_BOTH, _BOTH)
 }
 _LOCK_INSTANCES = {
-    (assigned, wait): _many(
-        task_instance, (*_INSTANCE_COLUMNS, *(_ASSIGNED_INSTANCE if assigned else ())), wait=wait
-    )
+    (assigned, wait): _many(task_instance, INSTANCE.column, _ASSIGNED_INSTANCE if assigned else (), wait=wait)
     for assigned, wait in product(_BOTH, _BOTH)
 }
 _LOCK_TASKS = {
-    assigned: _many(task, (task.c.id, *_TASK_COLUMNS, *(_ASSIGNED_TASK if assigned else ())), wait=False)
-    for assigned in _BOTH
+    assigned: _many(task, TASK.column, _ASSIGNED_TASK if assigned else (), wait=False) for assigned in _BOTH
 }
 _WAITING = (
-    select(*_INSTANCE_COLUMNS)
+    select(INSTANCE.column)
     .where(task_instance.c.waiting_cluster == bindparam("cluster"))
     .order_by(task_instance.c.priority.desc(), task_instance.c.id)
     .limit(bindparam("limit"))
@@ -166,7 +129,11 @@ def lock(
     """
     statement = _LOCK_ONE[assignment, wait]
     row = connection.execute(statement, {"task_instance_id": task_instance_id}).one_or_none()
-    return None if row is None else _locked(row, row, row.now, assignment=assignment)
+    if row is None:
+        return None
+    instance, its_task, *assigned = row
+    was, task_was = INSTANCE.unpack(instance), TASK.unpack(its_task)
+    return _locked(was, task_was, was.now, _assignment(was, task_was, *assigned) if assignment else None)
 
 
 def lock_many(
@@ -194,18 +161,22 @@ def _with_tasks(
 ) -> LockedMany:
     if not instances:
         return LockedMany({})
-    task_ids = sorted({row.task_id for row in instances})
-    tasks = {row.id: row for row in connection.execute(_LOCK_TASKS[assignment], {"ids": task_ids})}
+    rows = [(INSTANCE.unpack(row[0]), row[1:]) for row in instances]
+    task_ids = sorted({was.task_id for was, _ in rows})
+    found = connection.execute(_LOCK_TASKS[assignment], {"ids": task_ids})
+    tasks = {one.id: (one, row[1:]) for row in found for one in (TASK.unpack(row[0]),)}
     # One instant for all: what a batch writes is then alike, and is written set-based.
-    now = max(row.now for row in instances)
-    return LockedMany(
-        {
-            row.id: _locked(row, tasks[row.task_id], now, assignment=assignment)
-            for row in instances
-            if row.task_id in tasks
-        },
-        tuple(row.id for row in instances if row.task_id not in tasks),
-    )
+    now = max(was.now for was, _ in rows)
+    pairs: dict[int, Locked] = {}
+    passed_over: list[int] = []
+    for was, assigned in rows:
+        if was.task_id not in tasks:
+            passed_over.append(was.id)
+            continue
+        its_task, task_assigned = tasks[was.task_id]
+        told = _assignment(was, its_task, *assigned, *task_assigned) if assignment else None
+        pairs[was.id] = _locked(was, its_task, now, told)
+    return LockedMany(pairs, tuple(passed_over))
 
 
 def claimable(
@@ -229,7 +200,7 @@ def claimable(
     return _with_tasks(connection, connection.execute(statement, facts).all())
 
 
-def pair_of(instance: Row[Any], its_task: Row[Any]) -> Pair:
+def pair_of(instance: InstanceRow | Row[Any], its_task: TaskRow | Row[Any]) -> Pair:
     """Return what is planned from: `instance` with the database's `now`, its task's status as `task_status`."""
     reporter = Reporter(instance.status_by)
     return Pair(
@@ -246,7 +217,9 @@ def pair_of(instance: Row[Any], its_task: Row[Any]) -> Pair:
     )
 
 
-def _locked(instance: Row[Any], its_task: Row[Any], now: datetime, *, assignment: bool = False) -> Locked:
+def _locked(
+    instance: InstanceRow, its_task: TaskRow, now: datetime, assignment: dict[str, Any] | None
+) -> Locked:
     return Locked(
         task_instance_id=instance.id,
         task_id=instance.task_id,
@@ -257,29 +230,30 @@ def _locked(instance: Row[Any], its_task: Row[Any], now: datetime, *, assignment
         report_by=instance.report_by,
         next_report_increment=instance.next_report_increment,
         distributor=instance.distributor,
-        is_launched=instance.launched_at is not None,
         is_started=instance.started_at is not None,
         now=now,
-        assignment=_assignment(instance, its_task) if assignment else None,
+        assignment=assignment,
         status_at=instance.status_at,
         pending_commands=instance.pending_commands,
         metric_samples=instance.metric_samples,
     )
 
 
-def _assignment(row: Row[Any], its_task: Row[Any]) -> dict[str, Any]:
+def _assignment(
+    instance: InstanceRow, its_task: TaskRow, stdout: str, stderr: str, command: str, resources: Any
+) -> dict[str, Any]:
     return {
-        "task_instance_id": row.id,
-        "task_id": row.task_id,
+        "task_instance_id": instance.id,
+        "task_id": instance.task_id,
         "workflow_id": its_task.workflow_id,
-        "workflow_run_id": row.workflow_run_id,
-        "array_id": row.array_id,
-        "batch_num": row.batch_num,
-        "array_step_id": row.array_step_id,
-        "attempt": row.attempt,
+        "workflow_run_id": instance.workflow_run_id,
+        "array_id": instance.array_id,
+        "batch_num": instance.batch_num,
+        "array_step_id": instance.array_step_id,
+        "attempt": instance.attempt,
         "name": its_task.name,
-        "command": its_task.command,
-        "requested_resources": its_task.requested_resources,
-        "stdout": row.stdout,
-        "stderr": row.stderr,
+        "command": command,
+        "requested_resources": resources,
+        "stdout": stdout,
+        "stderr": stderr,
     }

@@ -101,8 +101,10 @@ class StatusType(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> Any:
         """Give the member of a letter; raise CorruptRow for any other."""
-        if value is None:
-            return None
+        return None if value is None else self.member(value)
+
+    def member(self, value: str) -> Status:
+        """Return the member whose letter it is; raise CorruptRow where there is none."""
         try:
             return self._by_code[value]
         except KeyError:

@@ -246,6 +246,13 @@ def test_a_corrupt_row_is_an_error_with_its_name_and_no_default(path: Path, data
     reply = path.client.get(f"/api/v1/task_instance/{one}")
     assert reply.status_code == 500
     assert "?" in reply.get_json()["error"]["message"]
+    item = {"task_instance_id": one, "report": "log_done", "worker_id": "w"}
+    for said in (
+        path.running(one),
+        path.post("/reports", reports=[item, {**item, "task_instance_id": other}]),
+    ):
+        assert said.status_code == 500
+        assert said.get_json()["error"]["code"] == "corrupt_row"
     assert path.instance(other)["status"] == "QUEUED"
 
 

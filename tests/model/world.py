@@ -175,7 +175,7 @@ def locked(instance: Instance, task: Task, *, overdue: bool = False) -> Locked:
     )
     deadline = (NOW - SECOND if overdue else NOW + SECOND) if has_deadline else None
     increment = None if instance.distributor is None else 1.0
-    return Locked(1, 1, 1, 0, 1, pair, deadline, increment, instance.distributor, False, False, NOW)
+    return Locked(1, 1, 1, 0, 1, pair, deadline, increment, instance.distributor, False, NOW)
 
 
 def written(change: Change, instance: Instance, task: Task) -> tuple[Instance, Task]:
