@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, func, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskStatus
@@ -55,7 +55,9 @@ def is_downstream_of(task_id: int) -> ColumnElement[bool]:
 
 def is_leaf() -> ColumnElement[bool]:
     """Return the condition that no task waits for a task."""
-    return ~exists().where(edge.c.upstream_id == task.c.id)
+    # Asked task by task: as NOT EXISTS, MariaDB would first gather the edges of all workflows.
+    its_own = select(edge.c.downstream_id).where(edge.c.upstream_id == task.c.id).limit(1).correlate(task)
+    return its_own.scalar_subquery().is_(None)
 
 
 def downstreams(connection: Connection, task_ids: Iterable[int]) -> list[int]:

@@ -173,6 +173,8 @@ task = new_table(
     status_check("task", TaskStatus),
     CheckConstraint("num_attempts >= 0 AND max_attempts >= 1 AND upstreams_left >= 0", name="task_counts"),
     Index(None, "array_id"),
+    # Its tasks by id: a page of them must not begin with those of all workflows before it.
+    Index(None, "workflow_id"),
 )
 Index(
     "ix_task_schedule",

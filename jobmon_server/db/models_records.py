@@ -29,10 +29,13 @@ error_log = new_table(
     "task_instance_error_log",
     row_id(),
     parent("task_instance_id", "task_instance.id"),
+    # Told again so that a workflow's errors are found by id. No foreign key: it would lock the workflow, which reports never wait for.
+    Column("workflow_id", Id, nullable=False),
     Column("error_time", Instant, nullable=False),
     Column("source", Word(16), nullable=False),
     Column("description", FreeText, nullable=False),
     Index(None, "task_instance_id"),
+    Index(None, "workflow_id"),
 )
 
 lease = Table(

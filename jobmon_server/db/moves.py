@@ -156,6 +156,7 @@ def _journal_row(change: Change) -> dict[str, Any]:
 def _error_row(change: Change) -> dict[str, Any]:
     return {
         "task_instance_id": change.was.task_instance_id,
+        "workflow_id": change.was.workflow_id,
         "error_time": change.was.now,
         "source": change.by.reporter.value,
         "description": change.error,

@@ -11,7 +11,12 @@ from jobmon_client.states import TaskInstanceStatus, TaskStatus
 from jobmon_server.db.dag import is_leaf
 from jobmon_server.db.models import task, task_instance
 from jobmon_server.db.models_records import error_log
+from jobmon_server.db.pairs import by_index
 from jobmon_server.db.reads import Row, every, is_current, is_there
+
+#: Where the tasks of a workflow are found: by id, or by status where few have it. By the primary key, which is in the
+#: order that is asked for, a page would begin with the tasks of all workflows.
+_OF_WORKFLOW = "ix_task_workflow_id, ix_task_schedule"
 
 
 def list_tasks(
@@ -49,7 +54,7 @@ def list_tasks(
         statement = statement.where(task.c.status.in_(statuses))
     if only_leaves:
         statement = statement.where(is_leaf())
-    return every(connection, statement)
+    return every(connection, by_index(statement, task, _OF_WORKFLOW))
 
 
 def list_errors(connection: Connection, workflow_id: int, *, limit: int, after: int = 0) -> list[Row]:
@@ -72,13 +77,13 @@ def list_errors(connection: Connection, workflow_id: int, *, limit: int, after: 
             task_instance.c.stdout_log,
             task_instance.c.stderr_log,
         )
-        .join_from(task, task_instance, task_instance.c.task_id == task.c.id)
-        .join(error_log, error_log.c.task_instance_id == task_instance.c.id)
-        .where(task.c.workflow_id == workflow_id, error_log.c.id > after, is_there(workflow_id))
+        .join_from(error_log, task_instance, task_instance.c.id == error_log.c.task_instance_id)
+        .join(task, task.c.id == task_instance.c.task_id)
+        .where(error_log.c.workflow_id == workflow_id, error_log.c.id > after, is_there(workflow_id))
         .order_by(error_log.c.id)
         .limit(limit)
     )
-    return every(connection, statement)
+    return every(connection, by_index(statement, error_log, "ix_task_instance_error_log_workflow_id"))
 
 
 def list_tended(

@@ -32,6 +32,7 @@ class LockedSubject:
     """A task and its current instance, if it ever had one, both locked."""
 
     task_id: int
+    workflow_id: int
     task_instance_id: int | None
     next_report_increment: float | None
     now: datetime
@@ -115,6 +116,7 @@ _INSTANCE = (
 )
 _TASK = (
     task.c.id,
+    task.c.workflow_id,
     task.c.status,
     task.c.num_attempts,
     task.c.last_attempt,
@@ -142,6 +144,7 @@ def _subject(its_task: Row[Any], instance: Row[Any] | None, now: Any) -> LockedS
     requeue = instance is not None and instance.requeue
     return LockedSubject(
         its_task.id,
+        its_task.workflow_id,
         None if instance is None else instance.id,
         None if instance is None else instance.next_report_increment,
         now,
@@ -240,6 +243,7 @@ def _journal_row(was: LockedSubject, act: Act, reason: str, actor: str | None) -
 def _error_row(was: LockedSubject, reason: str) -> dict[str, Any]:
     return {
         "task_instance_id": was.task_instance_id,
+        "workflow_id": was.workflow_id,
         "error_time": was.now,
         "source": _OPERATOR,
         "description": reason,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ WORKFLOWS, TASKS = 12, 300
 #: How each workflow stands: 200 DONE and passed on, 5 DONE and not yet, 5 RUNNING, 10 INSTANTIATED, 20 QUEUED, 60 wait.
 BIG = {"task", "task_instance", "journal", "task_instance_error_log", "edge"}
 MAY_BE_OVER = frozenset({WorkflowStatus.RUNNING, WorkflowStatus.HALTED})
+BY_WORKFLOW = "ix_task_workflow_id"
 SCHEDULE = "ix_task_schedule"
 ATTEMPT = "uq_task_instance_task_id_attempt"
 STEP = "uq_task_instance_array_id_batch_num_array_step_id"
@@ -110,6 +112,7 @@ def hot(path: Path, ids: list[int]) -> dict[str, tuple[Callable[[Connection], An
     """The hot queries, and by which index each finds its rows in the big tables."""
     workflow_id = path.workflow_id
     pair = {("task_instance", "PRIMARY"), ("task", "PRIMARY")}
+    both = {("task", SCHEDULE), ("task", BY_WORKFLOW)}
     claim = {("task_instance", "ix_task_instance_claim"), ("task", "PRIMARY")}
     return {
         "lock one": (lambda c: pairs.lock(c, ids[0]), pair),
@@ -130,7 +133,7 @@ def hot(path: Path, ids: list[int]) -> dict[str, tuple[Callable[[Connection], An
         ),
         "is anything live": (lambda c: workflows.has_live_tasks(c, workflow_id), {("task", SCHEDULE)}),
         "how many live": (lambda c: dag.count_live(c, workflow_id), {("task", SCHEDULE)}),
-        "unsettled": (lambda c: workflows.unsettled(c, MAY_BE_OVER, 100), {("task", SCHEDULE)}),
+        "unsettled": (lambda c: workflows.unsettled(c, MAY_BE_OVER, 100), both),
         "array step": (lambda c: reads.find_array_task_instance(c, 1, 1, 0), {("task_instance", STEP)}),
         "journal": (lambda c: reads.read_journal(c, ids[0]), {("journal", "ix_journal_task_instance_id")}),
         "tended": (
@@ -165,6 +168,26 @@ def test_a_batch_of_heartbeats_finds_its_instances_alone(filled: Path, database:
         assert set(plans(database, lambda c, given=given: extend_ordinary(c, given, 90))) == {  # type: ignore[misc]
             ("task_instance", "PRIMARY")
         }
+
+
+def test_pages_of_a_workflow_begin_with_its_own_rows(filled: Path, database: Database) -> None:
+    workflow_id = filled.workflow_id
+    error = {"error_state": "ERROR", "error_message": "lost"}
+    running = filled.get(f"/workflow/{workflow_id}/tasks?status=RUNNING&limit=3")["tasks"]
+    for one in running:
+        assert filled.report(one["task_instance_id"], "log_known_error", **error).status_code == 200
+    errors = set(plans(database, lambda c: pages.list_errors(c, workflow_id, limit=100)))
+    assert errors == {
+        ("workflow", "PRIMARY"),
+        ("task_instance_error_log", "ix_task_instance_error_log_workflow_id"),
+        ("task_instance", "PRIMARY"),
+        ("task", "PRIMARY"),
+    }
+    tasks = {("workflow", "PRIMARY"), ("task", BY_WORKFLOW), ("task_instance", ATTEMPT)}
+    for leaves, more in ((False, set()), (True, {("edge", "PRIMARY")})):
+        facts: dict[str, Any] = {"statuses": None, "limit": 100, "only_leaves": leaves}
+        found = set(plans(database, partial(pages.list_tasks, workflow_id=workflow_id, **facts)))
+        assert found == tasks | more
 
 
 def test_a_settle_finds_what_is_not_passed_on_and_whom_to_tell(filled: Path, database: Database) -> None:

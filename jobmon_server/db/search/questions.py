@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, false, not_, or_
 from jobmon_server.db.attributes import attribute_digest
 from jobmon_server.db.models import task, task_instance, workflow, workflow_run
 from jobmon_server.db.models_control import task_attribute, workflow_attribute
+from jobmon_server.db.pairs import by_index
 from jobmon_server.db.search import kinds
 from jobmon_server.db.search.kinds import Kind
 from jobmon_server.db.search.terms import Entity, Operator, Wrong
@@ -86,7 +87,11 @@ def lead(statuses: Collection[Any]) -> ColumnElement[bool] | None:
     waits, has_deadline = _one.c.waiting_cluster > "", _one.c.report_by > _EARLIEST
     ways = [waits] if TASK_INSTANCE.initial in statuses else []
     ways += [has_deadline] if set(statuses) - {TASK_INSTANCE.initial} else []
-    return _led(or_(*ways))
+    # Never by id from the newest, however few MariaDB thinks that it will have to look at.
+    found = by_index(
+        select(_one.c.id).where(or_(*ways)), _one, "ix_task_instance_claim, ix_task_instance_report_by"
+    )
+    return task_instance.c.id.in_(found)
 
 
 def _parse_attempt(value: Any) -> tuple[int, int | None]:

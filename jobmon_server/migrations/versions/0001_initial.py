@@ -232,6 +232,7 @@ def upgrade() -> None:
     with op.batch_alter_table('task', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_task_array_id'), ['array_id'], unique=False)
         batch_op.create_index('ix_task_schedule', ['workflow_id', 'status', 'released', 'upstreams_left', sa.literal_column('priority DESC'), 'id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_task_workflow_id'), ['workflow_id'], unique=False)
 
     op.create_table('edge',
     sa.Column('upstream_id', types.Id, autoincrement=False, nullable=False),
@@ -407,6 +408,7 @@ def upgrade() -> None:
     op.create_table('task_instance_error_log',
     sa.Column('id', types.Id, autoincrement=True, nullable=False),
     sa.Column('task_instance_id', types.Id, nullable=False),
+    sa.Column('workflow_id', types.Id, nullable=False),
     sa.Column('error_time', types.Instant, nullable=False),
     sa.Column('source', types.Word(16), nullable=False),
     sa.Column('description', types.FreeText(), nullable=False),
@@ -418,5 +420,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('task_instance_error_log', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_task_instance_error_log_task_instance_id'), ['task_instance_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_task_instance_error_log_workflow_id'), ['workflow_id'], unique=False)
 
     # ### end Alembic commands ###
