@@ -68,12 +68,13 @@ def report_many(
     ids = (task_instance_id for task_instance_id, _ in items)
     starts = not wait and any(news.wanted is TaskInstanceStatus.RUNNING for _, news in items)
     locked = pairs.lock_many(connection, ids, assignment=starts, wait=wait)
-    now = dict(locked.pairs)
+    last: dict[int, Change] = {}
     verdicts: list[Verdict | None] = []
     heard: list[tuple[Change, Report]] = []
     places: list[int] = []
     for task_instance_id, news in items:
-        was = now.get(task_instance_id)
+        before = last.get(task_instance_id)
+        was = locked.pairs.get(task_instance_id) if before is None else followed(before)
         if was is None:
             is_passed_over = task_instance_id in locked.passed_over
             verdicts.append(None if is_passed_over else Verdict(Outcome.UNKNOWN, task_instance_id))
@@ -81,7 +82,7 @@ def report_many(
         change = decide(was, news)
         heard.append((change, news))
         places.append(len(verdicts))
-        now[task_instance_id] = followed(change)
+        last[task_instance_id] = change
         verdicts.append(verdict(change, news))
     waves = Waves()
     for change in with_resources(connection, [change for change, _ in heard]):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Table, Update, bindparam, case, update
+from sqlalchemy import ColumnElement, Table, Update, bindparam, case, update
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db.transaction import LostRace
@@ -19,8 +19,15 @@ from jobmon_server.db.transaction import LostRace
 #: How many rows a statement may have. A database looks for a row's value from the first on: longer ones cost more a row.
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 SHAPES = 1024
+#: From how many ids on they are spelled into the text of a statement, which must then be gone through each time.
+SPELLED = 17
 
 Member = tuple[int | None, dict[str, Any]]
+
+
+def with_ids(table: Table) -> ColumnElement[bool]:
+    """Name rows by the parameter `ids`, a list spelled into the text: as many parameters cost the driver far more."""
+    return table.c.id.in_(bindparam("ids", expanding=True, literal_execute=True))
 
 
 def update_many(
@@ -32,8 +39,19 @@ def update_many(
         if values:
             groups[was, tuple(values)].append((row_id, values))
     for (was, columns), members in groups.items():
-        for some in _pieces(members):
-            _update(connection, table, was, columns, some)
+        first = members[0][1]
+        varying = tuple(name for name in columns if not _alike([values[name] for _, values in members]))
+        fixed = {"was": was, **{f"new_{name}": first[name] for name in columns if name not in varying}}
+        if varying or len(members) < SPELLED:
+            for some in _pieces(members):
+                _update_each(connection, table, fixed, columns, varying, some)
+        else:
+            ids = [row_id for row_id, _ in members]
+            _execute(connection, _statement(table, columns), {**fixed, "ids": ids}, len(ids))
+
+
+def _alike(values: Sequence[Any]) -> bool:
+    return values.count(values[0]) == len(values)
 
 
 def _pieces(members: Sequence[Member]) -> Iterator[Sequence[Member]]:
@@ -41,36 +59,45 @@ def _pieces(members: Sequence[Member]) -> Iterator[Sequence[Member]]:
         yield members[start : start + SIZES[-1]]
 
 
-def _update(
-    connection: Connection, table: Table, was: Any, columns: tuple[str, ...], members: Sequence[Member]
+def _update_each(
+    connection: Connection,
+    table: Table,
+    fixed: dict[str, Any],
+    columns: tuple[str, ...],
+    varying: tuple[str, ...],
+    members: Sequence[Member],
 ) -> None:
-    first = members[0][1]
-    alike = [all(values[name] == first[name] for _, values in members) for name in columns]
-    fixed = tuple(name for name, same in zip(columns, alike, strict=True) if same)
-    varying = tuple(name for name, same in zip(columns, alike, strict=True) if not same)
+    """Write some rows of which each gets values of its own."""
     size = next(size for size in SIZES if size >= len(members))
-    facts: dict[str, Any] = {f"new_{name}": first[name] for name in fixed}
-    facts["was"] = was
+    facts = dict(fixed)
     padded = [*members, *[members[-1]] * (size - len(members))]
     for place, (row_id, values) in enumerate(padded):
         facts[f"id_{place}"] = row_id
         for name in varying:
             facts[f"{name}_{place}"] = values[name]
-    if connection.execute(_statement(table, fixed, varying, size), facts).rowcount != len(members):
+    _execute(connection, _statement(table, columns, varying, size), facts, len(members))
+
+
+def _execute(connection: Connection, statement: Update, facts: dict[str, Any], number: int) -> None:
+    if connection.execute(statement, facts).rowcount != number:
         raise LostRace
 
 
 @lru_cache(maxsize=SHAPES)
-def _statement(table: Table, fixed: tuple[str, ...], varying: tuple[str, ...], size: int) -> Update:
-    """Make the statement of a shape: what all rows get alike, and what each gets of its own, by its id."""
+def _statement(
+    table: Table, columns: tuple[str, ...], varying: tuple[str, ...] = (), size: int = 0
+) -> Update:
+    """Make the statement of a shape: what all rows get alike, and what each of so many gets of its own, by its id."""
     ids = [bindparam(f"id_{place}", type_=table.c.id.type) for place in range(size)]
-    new: dict[str, Any] = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in fixed}
-    for name in varying:
+    new: dict[str, Any] = {}
+    for name in columns:
         column = table.c[name]
         its_own = [
             (table.c.id == row_id, bindparam(f"{name}_{place}", type_=column.type))
             for place, row_id in enumerate(ids)
         ]
-        new[name] = case(*its_own, else_=column)
+        alike = bindparam(f"new_{name}", type_=column.type)
+        new[name] = case(*its_own, else_=column) if name in varying else alike
     old = bindparam("was", type_=table.c.status.type)
-    return update(table).where(table.c.id.in_(ids), table.c.status == old).values(new)
+    which = table.c.id.in_(ids) if ids else with_ids(table)
+    return update(table).where(which, table.c.status == old).values(new)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, insert, update
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Reporter
-from jobmon_server.db.bulk import update_many
+from jobmon_server.db.bulk import update_many, with_ids
 from jobmon_server.db.models import task, task_instance
 from jobmon_server.db.models_control import metric_sample, task_instance_attribute
 from jobmon_server.db.models_records import error_log, journal
 from jobmon_server.db.noted import note
-from jobmon_server.db.pairs import Locked
+from jobmon_server.db.pairs import Locked, by_index
 from jobmon_server.db.samples import Sample
 from jobmon_server.db.transaction import LostRace
 from jobmon_server.db.upsert import upsert
@@ -29,6 +30,26 @@ _GUARDED = {
     for table in (task_instance, task)
 }
 _DECIDED = insert(journal)
+_TOLD = ("was", "wanted", "outcome", "task_from", "task_to", "reporter", "reason", "time")
+#: By whether its reporter is who holds the instance: a decision alike for many, told once.
+_DECIDED_FOR_ALL = {
+    by_holder: insert(journal).from_select(
+        ["task_instance_id", *_TOLD, "reporter_id"],
+        by_index(
+            select(
+                task_instance.c.id,
+                *(bindparam(name, type_=journal.c[name].type) for name in _TOLD),
+                task_instance.c.worker_id
+                if by_holder
+                else bindparam("reporter_id", type_=journal.c.reporter_id.type),
+            ).where(with_ids(task_instance)),
+            task_instance,
+        ),
+    )
+    for by_holder in (False, True)
+}
+#: From how many on that costs less than rows of their own.
+_MANY = 16
 _FAILED = insert(error_log)
 
 
@@ -84,14 +105,34 @@ def write_many(connection: Connection, changes: Sequence[Change]) -> None:
     update_many(
         connection, task, [(change.was.task_id, change.was.pair.task, change.task) for change in changes]
     )
-    journalled = [_journal_row(change) for change in changes if change.is_journalled]
-    if journalled:
-        connection.execute(_DECIDED, journalled)
+    _write_down(connection, [change for change in changes if change.is_journalled])
     errors = [_error_row(change) for change in changes if change.error is not None]
     if errors:
         connection.execute(_FAILED, errors)
     _keep(connection, [change for change in changes if change.attributes or change.sample is not None])
     note(connection, *map(_noted, changes))
+
+
+def _write_down(connection: Connection, changes: Sequence[Change]) -> None:
+    """Write the journal: a decision that is alike for many is told once, with the ids of those it is about."""
+    alike: defaultdict[tuple[Any, ...], list[Change]] = defaultdict(list)
+    for change in changes:
+        was, plan, by = change.was, change.plan, change.by
+        # Who reports what is applied has not been fenced: he holds the instance now.
+        by_holder = plan.applied and by.worker_id is not None
+        reporter_id = None if by_holder else by.worker_id or change.reporter_id
+        pair = was.pair
+        key = (by_holder, reporter_id, pair.task_instance, pair.task, plan.wanted, plan.outcome, plan.task)
+        alike[(*key, by.reporter, change.reason, was.now)].append(change)
+    few: list[Change] = []
+    for (by_holder, *_), some in alike.items():
+        if len(some) < _MANY:
+            few += some
+            continue
+        ids = [change.was.task_instance_id for change in some]
+        connection.execute(_DECIDED_FOR_ALL[by_holder], {**_journal_row(some[0]), "ids": ids})
+    if few:
+        connection.execute(_DECIDED, [_journal_row(change) for change in few])
 
 
 def _keep(connection: Connection, changes: Sequence[Change]) -> None:

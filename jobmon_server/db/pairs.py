@@ -17,6 +17,7 @@ from sqlalchemy import Select, Table, bindparam, select
 from sqlalchemy.engine import Connection, Row
 
 from jobmon_client.states import Reporter
+from jobmon_server.db.bulk import with_ids
 from jobmon_server.db.models import task, task_instance, workflow_run
 from jobmon_server.db.pair_rows import INSTANCE, TASK, InstanceRow, TaskRow
 from jobmon_server.fsm.plan import By, Pair
@@ -78,8 +79,12 @@ def _one(columns: Sequence[Any], *, wait: bool) -> Select[Any]:
 
 
 def _many(table: Table, packed: Any, columns: Sequence[Any], *, wait: bool) -> Select[Any]:
-    ids = table.c.id.in_(bindparam("ids", expanding=True))
-    statement = select(packed, *columns).where(ids).order_by(table.c.id).with_for_update(skip_locked=not wait)
+    statement = (
+        select(packed, *columns)
+        .where(with_ids(table))
+        .order_by(table.c.id)
+        .with_for_update(skip_locked=not wait)
+    )
     return by_index(statement, table)
 
 

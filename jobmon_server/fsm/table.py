@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Generic, TypeVar
 
 from jobmon_client.states import Group, Status
@@ -69,7 +68,11 @@ class Table(Generic[S]):
 
     def allows(self, was: S, *path: S) -> bool:
         """Tell whether every step of `path`, walked from `was`, is an edge; an empty path is no move and allowed."""
-        return all(step in self._allowed for step in pairwise((was, *path)))
+        for to in path:
+            if (was, to) not in self._allowed:
+                return False
+            was = to
+        return True
 
     def is_untimely(self, was: S, to: S) -> bool:
         """Tell whether this pair is a known race: accepted, and nothing changes."""

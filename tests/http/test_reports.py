@@ -434,3 +434,20 @@ def test_what_is_malformed_is_told_before_anything_is_looked_at(
     ]
     assert (said["outcome"], said["position"]) == ("malformed", 0)
     assert database.read(read_rows) == was
+
+
+def test_what_is_decided_alike_for_many_is_written_down_for_each_with_who_reported_it(path: Path) -> None:
+    path.bind(*(task(str(number)) for number in range(25))).start()
+    ids = path.queue()
+    path.claim(ids)
+    start = [
+        {"task_instance_id": one, "report": "log_running", **RUNNING, "worker_id": f"w{one}"} for one in ids
+    ]
+    end = [{"task_instance_id": one, "report": "log_done", "worker_id": "another"} for one in ids]
+    assert path.reports(*start, *end)["applied"] == 25
+    for one in ids:
+        journal = path.get(f"/task_instance/{one}/journal")["journal"][-2:]
+        assert [(row["from"], row["to"], row["outcome"], row["reporter_id"]) for row in journal] == [
+            ("INSTANTIATED", "RUNNING", "applied", f"w{one}"),
+            ("RUNNING", "DONE", "fenced", "another"),
+        ]
