@@ -34,18 +34,20 @@ class Crew:
         self._stop = Event()
         self._on_change = on_change
         self._threads: list[threading.Thread] = []
-        self._distributors: list[Distributor] = []
+        self._distributors: dict[str, Distributor] = {}
         self._wakes = {name: Event() for name in cluster_names}
         self._clusters = {
             name: registry.make(
-                name, ClusterContext(settings.server_url or "", settings, self._waker(wake), users_file)
+                name, ClusterContext(settings.server_url or "", settings, self._waker(name), users_file)
             )
-            for name, wake in self._wakes.items()
+            for name in self._wakes
         }
 
-    def _waker(self, wake: Event) -> Callable[[], None]:
+    def _waker(self, name: str) -> Callable[[], None]:
         def changed() -> None:
-            wake.set()
+            distributor = self._distributors.get(name)
+            if distributor is None or distributor.wants_more:  # else whoever queues will wake it
+                self._wakes[name].set()
             self._on_change()
 
         return changed
@@ -72,7 +74,7 @@ class Crew:
                 workflow_id=workflow_id,
                 spool_dir=spool_dir(settings, settings.server_url or "", self._users_file),
             )
-            self._distributors.append(distributor)
+            self._distributors[name] = distributor
             self._threads.append(distributor.start())
 
     def wake(self) -> None:
@@ -82,7 +84,7 @@ class Crew:
 
     def end_commands(self) -> None:
         """Claim no more and end all commands, each with its grace; their ends are reported."""
-        for distributor in self._distributors:
+        for distributor in self._distributors.values():
             distributor.drain()
         stops = [threading.Thread(target=cluster.stop, daemon=True) for cluster in self._clusters.values()]
         for one in stops:

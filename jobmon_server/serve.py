@@ -45,6 +45,7 @@ def serve(settings: Settings) -> None:
     # What is there before the fork is shared with the workers for as long as nobody writes to it, as a collection would.
     gc.collect()
     gc.freeze()
+    gc.enable()
     server.run()
 
 

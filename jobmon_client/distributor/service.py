@@ -67,6 +67,8 @@ class Distributor:
         self._wake = wake
         self._workflow_id = workflow_id
         self._claiming = True
+        self.wants_more = True
+        """Whether its last claim was filled: if not, nothing waits until somebody queues."""
         self._tries = Tries(settings.step_retry_delays, settings.step_max_attempts)
         self._submitter = Submitter(api, cluster, cluster_name, settings.next_report_increment, self._tries)
         self._troubles: dict[int, str] = {}
@@ -135,7 +137,9 @@ class Distributor:
             next_report_increment=self._settings.next_report_increment,
             workflow_id=self._workflow_id,
         )
-        return self._submitter.submit_all(claim.batches)
+        found = self._submitter.submit_all(claim.batches)
+        self.wants_more = found >= limit
+        return found
 
     @property
     def waiting(self) -> list[int]:

@@ -23,6 +23,10 @@ log = structlog.get_logger(__name__)
 LONGEST_BATCH = 1_000
 LARGEST_BATCH = 4_000_000
 LONGEST_PAUSE = 2.0
+QUIET = 0.1
+"""Seconds without a report after which what was answered is taken from the disk: to empty a file costs as much as to sync it."""
+MOST_KEPT = 1_000
+"""Answered reports on disk after which it is not waited for that."""
 
 
 @dataclass(slots=True)
@@ -53,6 +57,7 @@ class Reporter:
         self._changed = threading.Condition()
         self._stop = threading.Event()
         self._away = False
+        self._answered = 0
         self._backoff = Backoff(0.05, LONGEST_PAUSE)
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
 
@@ -88,6 +93,7 @@ class Reporter:
         while not self._stop.is_set():
             batch = self._next_batch()
             if not batch:
+                self._clear()
                 continue
             self._keep(batch)
             try:
@@ -101,9 +107,11 @@ class Reporter:
         self._api.close()
 
     def _next_batch(self) -> list[Pending]:
-        """Return what waits, without taking it away: it is taken away when it has been answered."""
+        """Return what waits, without taking it away: it is taken away when it has been answered; nothing when it is quiet."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._stop.is_set())
+            patience = QUIET if self._answered else None
+            if not self._changed.wait_for(lambda: self._waiting or self._stop.is_set(), patience):
+                return []
         self._stop.wait(self._window)
         batch: list[Pending] = []
         room = LARGEST_BATCH
@@ -134,12 +142,15 @@ class Reporter:
         for pending, reply in zip(batch, answers, strict=True):
             if reply.outcome is not Outcome.BUSY:
                 pending.answered(reply)
-        self._clear()
+        self._answered += len(batch) - len(busy)
+        if self._answered >= MOST_KEPT:
+            self._clear()
         if busy:
             self._stop.wait(self._backoff.next())
 
     def _clear(self) -> None:
         """Take from the disk what was answered: our own as soon as all of it was, others' when nothing waits."""
+        self._answered = 0
         if self._spool is None:
             return
         with self._changed:

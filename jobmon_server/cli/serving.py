@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from typing import Any
@@ -29,6 +30,7 @@ from jobmon_server.config import LEVELS, Settings
 def serve(**flags: Any) -> None:
     """Serve the API; makes the schema if the database is empty."""
     settings = Settings.load(flags)
+    gc.disable()  # what is loaded stays; `serve` enables it when all is there
     lean.load_structlog()
     from jobmon_server.serve import serve as run
 
