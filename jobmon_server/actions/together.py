@@ -19,10 +19,10 @@ from jobmon_server.actions.settle import settle_if_over
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import JobmonServerError
 
-#: How many reports one transaction takes; and how many transactions are under way at once: while one waits for the disk
-#: the next is made ready.
+#: How many reports one transaction takes; and how many transactions of a process are under way at once. With two each takes
+#: fewer along, which costs more than it wins while one waits for the disk (docs/adr/0006 has the figures).
 MOST = 64
-TURNS = 2
+TURNS = 1
 
 
 @dataclass(slots=True, eq=False)
@@ -40,9 +40,9 @@ class Together:
     """Takes the single reports of many threads; each gets a verdict of its own, after the commit that it is in."""
 
     def __init__(self, database: Database) -> None:
-        """Write to this database; SQLite has one writer, so there one transaction is under way at a time."""
+        """Write to this database."""
         self._database = database
-        self._turns = 1 if database.engine.dialect.name == "sqlite" else TURNS
+        self._turns = TURNS
         self._waiting: deque[Waiting] = deque()
         self._changing = threading.Lock()
 
