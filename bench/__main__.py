@@ -19,7 +19,6 @@ import jobmon_server
 from bench.peers import jobmon, prefect
 from bench.ratios import ratios
 from bench.support.bench import FULL, QUICK, SCALES, Bench, bench, say, server_settings
-from bench.support.machine import machine, versions
 from bench.support.report import write
 from bench.work import (
     batches,
@@ -35,6 +34,7 @@ from bench.work import (
     storm,
     traces,
 )
+from jobmon_server.bench.machine import machine, versions
 
 SECTIONS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "start": server.measure_start,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.support.numbers import dig, ratio
+from jobmon_server.bench.numbers import dig, ratio
 
 Figures = Mapping[str, Any]
 

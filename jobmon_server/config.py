@@ -121,6 +121,11 @@ class Settings:
         return Path(self.data_dir, f"{digest}.server")
 
 
+def child_environment(**settings: str) -> dict[str, str]:
+    """Return the environment for a server of our own: this one's, with these settings in it."""
+    return {**os.environ, **{f"JOBMON_{name.upper()}": value for name, value in settings.items()}}
+
+
 def origins(
     flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None
 ) -> dict[str, str]:

@@ -12,9 +12,9 @@ from flask import Flask, Response, request
 
 from bench.peers.environment import running
 from bench.support.bench import server_settings
-from bench.support.load import Request
-from bench.support.load import request as encoded
-from bench.support.said import RUNNING
+from jobmon_server.bench.load import Request
+from jobmon_server.bench.load import request as encoded
+from jobmon_server.bench.said import RUNNING
 from tests.support.processes import free_port
 from tests.support.server import environment
 

@@ -16,7 +16,7 @@ from pymysql.cursors import Cursor
 
 from bench.peers.environment import PeerMissing, install, running
 from bench.support.bench import Bench, server_settings
-from bench.support.load import Script, request
+from jobmon_server.bench.load import Script, request
 from tests.support.processes import free_port
 from tests.support.server import environment
 

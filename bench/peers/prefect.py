@@ -10,7 +10,7 @@ from pathlib import Path
 import requests
 
 from bench.peers.environment import install, running
-from bench.support.load import Script, request
+from jobmon_server.bench.load import Script, request
 from tests.support.processes import free_port
 from tests.support.server import environment
 from tests.support.waiting import eventually

@@ -15,9 +15,9 @@ import pymysql
 from pymysql.cursors import Cursor
 from sqlalchemy.engine import make_url
 
-from bench.support.load import Load
-from bench.support.machine import Meter, family
-from bench.support.numbers import significant, spread
+from jobmon_server.bench.figures import said_settings
+from jobmon_server.bench.machine import Meter, family
+from jobmon_server.bench.numbers import spread
 from jobmon_server.config import Settings
 from tests.support.databases import MariadbSource, make_schema
 from tests.support.mariadb import Mariadb, mariadb
@@ -27,18 +27,6 @@ T = TypeVar("T")
 
 #: What a machine that also runs the load may lack of the file's sizes: a direct disk.
 OPTIONS = ("--innodb-flush-method=fsync", "--innodb-buffer-pool-size=2G")
-SHOWN = (
-    "version",
-    "innodb_flush_log_at_trx_commit",
-    "innodb_flush_method",
-    "innodb_doublewrite",
-    "log_bin",
-    "sync_binlog",
-    "tx_isolation",
-    "innodb_buffer_pool_size",
-    "innodb_log_file_size",
-    "datadir",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +179,7 @@ class Bench:
     def settings(self) -> dict[str, Any]:
         """Return what MariaDB says of itself."""
         with contextlib.closing(self.mariadb.connect()) as connection, connection.cursor() as cursor:
-            found = {}
-            for name in SHOWN:
-                cursor.execute("SHOW GLOBAL VARIABLES LIKE %s", (name,))
-                found.update(dict(cursor.fetchall()))
-        return found
+            return said_settings(cursor)
 
 
 def server_settings() -> dict[str, Any]:
@@ -262,20 +246,3 @@ def summary(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
             made[name] = next((one for one in values if one), value)
     late = [one["first_error"] for one in found if one.get("first_error")]
     return {**made, **({"first_error": late[0]} if late else {})}
-
-
-def measured(load: Load, meter: Meter | None = None, *, rows: int | None = None) -> dict[str, Any]:
-    """Return the figures of a load, with the CPU of the others; `rows`: what is counted where requests are not."""
-    figures = load.figures()
-    if rows is not None:
-        figures["per_second"] = round(rows / load.seconds, 1)
-    if meter is None:
-        return figures
-    used = meter.used()
-    counted = max(1, load.requests if rows is None else rows)
-    return {
-        **figures,
-        "cores": {name: round(value / load.seconds, 3) for name, value in used.items()},
-        # What one of them costs, however busy the machine is with other things.
-        "cpu_microseconds": {name: significant(1e6 * value / counted) for name, value in used.items()},
-    }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.support.numbers import dig
+from jobmon_server.bench.numbers import dig
 
 TITLES = {
     "life": "bind, queue, claim, launch: seconds",

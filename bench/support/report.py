@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.ratios import TARGETS
-from bench.support.numbers import dig
 from bench.support.plots import plots
+from jobmon_server.bench.numbers import dig
 
 Found = Mapping[str, Any]
 

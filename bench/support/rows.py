@@ -9,10 +9,8 @@ import pymysql
 from pymysql.cursors import Cursor
 
 from jobmon_client.states import Reporter, TaskInstanceStatus, TaskStatus, WorkflowRunStatus, WorkflowStatus
+from jobmon_server.bench.said import HOLDER, INCREMENT
 
-HOLDER = "bench"
-"""The worker_id of what runs."""
-INCREMENT = 2_592_000
 PIECE = 100_000
 """Rows a transaction."""
 LARGEST_WORKFLOW = 100_000

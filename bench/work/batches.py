@@ -9,13 +9,14 @@ from typing import Any
 import pymysql
 from pymysql.cursors import Cursor
 
-from bench.peers import bare
-from bench.support.bench import Bench, interleaved, measured
-from bench.support.load import drive
-from bench.support.numbers import dig, exponent
+from bench.support.bench import Bench, interleaved
 from bench.support.rows import fill
-from bench.support.said import reports
 from jobmon_client.states import TaskInstanceStatus
+from jobmon_server.bench import bare
+from jobmon_server.bench.figures import measured
+from jobmon_server.bench.load import drive
+from jobmon_server.bench.numbers import dig, exponent
+from jobmon_server.bench.said import reports
 from tests.support.server import LiveServer
 
 MOST_CALLS = 40

@@ -7,11 +7,12 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from bench.support.bench import Bench, interleaved, measured
-from bench.support.load import drive
+from bench.support.bench import Bench, interleaved
 from bench.support.rows import fill
-from bench.support.said import claim
 from jobmon_client.states import TaskInstanceStatus
+from jobmon_server.bench.figures import measured
+from jobmon_server.bench.load import drive
+from jobmon_server.bench.said import claim
 
 LIMIT = 100
 SPARE = 5

@@ -9,11 +9,12 @@ from typing import Any
 
 from bench.peers import prefect
 from bench.peers.environment import PeerMissing
-from bench.support.bench import Bench, interleaved, measured, say
-from bench.support.load import drive
-from bench.support.said import lives
-from bench.support.wire import Wire
+from bench.support.bench import Bench, interleaved, say
 from bench.work.life import life
+from jobmon_server.bench.figures import measured
+from jobmon_server.bench.load import drive
+from jobmon_server.bench.said import lives
+from jobmon_server.bench.wire import Wire
 
 CLIENTS = (1, 8)
 ENOUGH = 800

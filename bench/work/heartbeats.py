@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from bench.support.bench import Bench, interleaved, measured
-from bench.support.load import drive
-from bench.support.numbers import dig, exponent
+from bench.support.bench import Bench, interleaved
 from bench.support.rows import fill
-from bench.support.said import heartbeat, heartbeats
 from jobmon_client.states import TaskInstanceStatus
+from jobmon_server.bench.figures import measured
+from jobmon_server.bench.load import drive
+from jobmon_server.bench.numbers import dig, exponent
+from jobmon_server.bench.said import heartbeat, heartbeats
 
 
 def measure(bench: Bench) -> dict[str, Any]:

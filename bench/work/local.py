@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.support.bench import Bench, interleaved
-from bench.support.machine import command_line, family, memory_mib
+from bench.support.memory import command_line, memory_mib
+from jobmon_server.bench.machine import family
 from tests.support.server import environment
 
 TIMEOUT = 3_600

@@ -10,13 +10,15 @@ from typing import Any
 import pymysql
 from pymysql.cursors import Cursor
 
-from bench.peers import bare, empty, jobmon
+from bench.peers import empty, jobmon
 from bench.peers.environment import PeerMissing
-from bench.support.bench import Bench, interleaved, measured, say
-from bench.support.load import drive, request
+from bench.support.bench import Bench, interleaved, say
 from bench.support.rows import fill
-from bench.support.said import lives
 from jobmon_client.states import TaskInstanceStatus
+from jobmon_server.bench import bare
+from jobmon_server.bench.figures import measured
+from jobmon_server.bench.load import drive, request
+from jobmon_server.bench.said import lives
 from tests.support.server import LiveServer
 
 ENOUGH = 2_500

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.support.bench import Bench, interleaved, server_settings
-from bench.support.load import drive
-from bench.support.machine import cpu_seconds, family, memory_mib
+from bench.support.memory import memory_mib
 from bench.support.rows import analyze, fill
-from bench.support.said import lives, reports
 from jobmon_client.states import TaskInstanceStatus
+from jobmon_server.bench.load import drive
+from jobmon_server.bench.machine import cpu_seconds, family
+from jobmon_server.bench.said import lives, reports
 from tests.support.processes import end, free_port
 from tests.support.server import environment
 from tests.support.waiting import eventually

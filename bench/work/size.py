@@ -10,13 +10,14 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from bench.support.bench import Bench, interleaved, measured, say, summary
-from bench.support.load import Script, drive, request
-from bench.support.numbers import dig, exponent
+from bench.support.bench import Bench, interleaved, say, summary
 from bench.support.rows import LARGEST_WORKFLOW, Block, analyze, fill
-from bench.support.said import claim, lives
 from jobmon_client.states import TaskInstanceStatus
 from jobmon_server.actions.reap import reap
+from jobmon_server.bench.figures import measured
+from jobmon_server.bench.load import Script, drive, request
+from jobmon_server.bench.numbers import dig, exponent
+from jobmon_server.bench.said import claim, lives
 from jobmon_server.db.transaction import Database
 
 OVERDUE_PART = 100

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.support.bench import Bench, interleaved, measured
-from bench.support.load import drive, request
+from bench.support.bench import Bench, interleaved
 from bench.support.rows import fill
-from bench.support.said import running
 from jobmon_client.states import TaskInstanceStatus
+from jobmon_server.bench.figures import measured
+from jobmon_server.bench.load import drive, request
+from jobmon_server.bench.said import running
 
 AT_ONCE = 128
 

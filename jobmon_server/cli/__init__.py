@@ -1,10 +1,10 @@
-"""`jobmon-server`: serve, db …, token …, config show, reap, fsm. Exit 2: wrong use or setting; 4: served already."""
+"""`jobmon-server`: serve, db …, token …, config show, reap, bench, fsm. Exit 2: wrong use or setting; 4: served already."""
 
 from __future__ import annotations
 
 import click
 
-from jobmon_server.cli import db, fsm, serving, settings, tokens
+from jobmon_server.cli import bench, db, fsm, serving, settings, tokens
 from jobmon_server.cli.base import Commands
 
 
@@ -13,6 +13,6 @@ def main() -> None:
     """The Jobmon server. Settings come from flags, then JOBMON_* variables, then server.toml."""
 
 
-for module in (serving, db, tokens, settings, fsm):
+for module in (serving, db, tokens, settings, bench, fsm):
     for command in module.COMMANDS:
         main.add_command(command)

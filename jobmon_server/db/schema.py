@@ -1,4 +1,4 @@
-"""The schema's life: made in an empty database, checked at every start, upgraded on request, never dropped."""
+"""The schema's life: made in an empty database, checked at every start, upgraded on request, never dropped but by who made it for a while."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobmon_server.db import indexes, views
 from jobmon_server.db.columns import missing
 from jobmon_server.db.models_control import metadata
 from jobmon_server.db.transaction import Database
-from jobmon_server.errors import Busy, ConfigurationError, WrongSchema
+from jobmon_server.errors import Busy, ConfigurationError, Refused, WrongSchema
 from jobmon_server.extra_index import ExtraIndex
 
 #: The revision that this version's code works on; a test compares it with the migrations.
@@ -30,6 +30,16 @@ version.primary_key.name = "alembic_version_pkc"
 def create_all(engine: Engine) -> None:
     """Make the schema in an empty database, as the migrations would."""
     Database(engine).transact(_create)
+
+
+def create_in_empty(engine: Engine) -> None:
+    """Make the schema; raise Refused, and change nothing, where the database holds any table or view."""
+    Database(engine).transact(_create_in_empty)
+
+
+def drop_all(engine: Engine) -> None:
+    """Drop the tables and views that `create_all` makes, and nothing else: for who made them, and nobody else."""
+    Database(engine).transact(_drop)
 
 
 def prepare(engine: Engine) -> None:
@@ -124,6 +134,21 @@ def _prepare(connection: Connection) -> None:
 def _create(connection: Connection) -> None:
     with _alone(connection):
         _make(connection)
+
+
+def _create_in_empty(connection: Connection) -> None:
+    with _alone(connection):
+        found = [*inspect(connection).get_table_names(), *inspect(connection).get_view_names()]
+        if found:
+            raise Refused(f"The database is not empty: it holds {', '.join(sorted(found)[:5])}.")
+        _make(connection)
+
+
+def _drop(connection: Connection) -> None:
+    with _alone(connection):
+        views.drop(connection)
+        metadata.drop_all(connection)
+        version.drop(connection, checkfirst=True)
 
 
 def _upgrade(connection: Connection, extra: Sequence[ExtraIndex]) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from bench.ratios import TARGETS, ratios
 from bench.support.bench import interleaved
-from bench.support.numbers import exponent, percentile, spread
 from bench.support.report import write
+from jobmon_server.bench.numbers import exponent, percentile, spread
 
 PROMISED = """reports_1_vs_bare reports_8_vs_bare reports_8_vs_jobmon reports_32_vs_8 reports_128_vs_8 batch_1000_vs_bare
 heartbeat_batched_vs_single report_1m_vs_10k claim_1m_vs_10k read_1m_vs_10k end_to_end_vs_subprocess""".split()

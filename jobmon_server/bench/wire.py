@@ -5,11 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from bench.support.load import PREFIX
+from jobmon_server.bench.load import PREFIX
+from jobmon_server.errors import JobmonServerError
 
 TIMEOUT = 600
 
@@ -17,19 +17,19 @@ TIMEOUT = 600
 class Wire:
     """Calls of one server; `seconds` is what the last one took."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str = "") -> None:
+        """Call the server at this URL, with a token if it asks for one."""
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(
             parts.hostname or "127.0.0.1", parts.port, timeout=TIMEOUT
         )
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.seconds = 0.0
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self._connection.close()
 
     def get(self, path: str) -> dict[str, Any]:
@@ -41,12 +41,13 @@ class Wire:
         return self._call("POST", path, json.dumps(body, separators=(",", ":")).encode())
 
     def _call(self, method: str, path: str, content: bytes | None) -> dict[str, Any]:
-        headers = {} if content is None else {"Content-Type": "application/json"}
+        headers = self._headers | ({} if content is None else {"Content-Type": "application/json"})
         began = time.perf_counter()
         self._connection.request(method, PREFIX + path, content, headers)
         reply = self._connection.getresponse()
         found = reply.read()
         self.seconds = time.perf_counter() - began
-        assert reply.status < 300, (method, path, reply.status, found[:500])
+        if reply.status >= 300:
+            raise JobmonServerError(f"{method} {path}: {reply.status} {found[:500].decode(errors='replace')}")
         body: dict[str, Any] = json.loads(found)
         return body

@@ -7,20 +7,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.synchronize import Barrier
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pymysql
 from pymysql.cursors import Cursor
 from sqlalchemy.engine import make_url
 
-from bench.support.load import FORK, Load, joined
-from bench.support.rows import HOLDER, INCREMENT
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import TaskStatus as T
+from jobmon_server.bench.load import FORK, Load, joined
+from jobmon_server.bench.said import HOLDER, INCREMENT
 
 #: The columns are those that a report of ours writes.
 SET_RUNNING = (
@@ -41,6 +41,8 @@ STEPS = (
 )
 LOCK = "SELECT status, worker_id, report_by FROM task_instance WHERE WHICH FOR UPDATE"
 ONE = "id = %s"
+PASSED = ("unix_socket", "ssl_ca", "ssl_cert", "ssl_key")
+"""What of a URL's options says how the database is reached."""
 
 Connection: TypeAlias = "pymysql.Connection[Cursor]"
 
@@ -73,15 +75,30 @@ GUARDED = Way()
 HUNDRED = Way(size=100)
 
 
+def connect(url: str) -> Connection:
+    """Open a connection of the driver that commits nothing by itself."""
+    parts = make_url(url)
+    given: dict[str, Any] = {name: value for name, value in parts.query.items() if name in PASSED}
+    return pymysql.connect(
+        host=parts.host or "127.0.0.1",
+        port=parts.port or 3306,
+        user=parts.username or "root",
+        password=parts.password or "",
+        database=str(parts.database),
+        autocommit=False,
+        **given,
+    )
+
+
 def _child(
-    open_connection: Callable[[], Connection],
+    url: str,
     way: Way,
-    ids: range,
+    ids: Sequence[int],
     seconds: float,
     start: Barrier,
     answer: Pipe,
 ) -> None:
-    connection = open_connection()
+    connection = connect(url)
     load = Load(latencies={})
     start.wait(60)
     load.began = time.monotonic()
@@ -99,27 +116,15 @@ def _child(
     answer.close()
 
 
-def move(url: str, way: Way, ids: range, connections: int, seconds: float) -> Load:
+def move(url: str, way: Way, ids: Sequence[int], connections: int, seconds: float) -> Load:
     """Move as many of these instances, LAUNCHED all of them, as can be moved in that time."""
-    parts = make_url(url)
-
-    def open_connection() -> Connection:
-        return pymysql.connect(
-            host=parts.host or "127.0.0.1",
-            port=parts.port or 3306,
-            user=parts.username or "root",
-            password=parts.password or "",
-            database=str(parts.database),
-            autocommit=False,
-        )
-
     start = FORK.Barrier(connections)
     share = len(ids) // connections
     children = []
     for number in range(connections):
         ours, theirs = FORK.Pipe(duplex=False)
         mine = ids[number * share : (number + 1) * share]
-        child = FORK.Process(target=_child, args=(open_connection, way, mine, seconds, start, theirs))
+        child = FORK.Process(target=_child, args=(url, way, mine, seconds, start, theirs))
         child.start()
         theirs.close()
         children.append((child, ours))

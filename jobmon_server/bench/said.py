@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bench.support.load import Request, Script, request
-from bench.support.rows import HOLDER
+from jobmon_server.bench.load import Request, Script, request
 
-LONG = 2_592_000.0
+HOLDER = "bench"
+"""The worker_id of what runs."""
+INCREMENT = 2_592_000
 """Seconds of every promise: nothing here is about deadlines."""
+LONG = float(INCREMENT)
 APPLIED = '"outcome":"applied"'
 RUNNING = {"worker_id": HOLDER, "nodename": "node-1", "process_group_id": 4711, "next_report_increment": LONG}
 DONE = {"worker_id": HOLDER, "stdout_log": "", "stderr_log": ""}

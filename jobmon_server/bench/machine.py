@@ -27,8 +27,8 @@ def machine() -> dict[str, Any]:
     """Describe the machine."""
     return {
         "cpus": len(os.sched_getaffinity(0)),
-        "cpu": _first("cpuinfo", "model name") or platform.machine(),
-        "memory_gib": round(int((_first("meminfo", "MemTotal") or "0 kB").split()[0]) / 2**20, 1),
+        "cpu": first("cpuinfo", "model name") or platform.machine(),
+        "memory_gib": round(int((first("meminfo", "MemTotal") or "0 kB").split()[0]) / 2**20, 1),
         "kernel": platform.release(),
         "load_before": [round(one, 2) for one in os.getloadavg()],
     }
@@ -45,7 +45,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _first(file: str, key: str) -> str | None:
+def first(file: str, key: str) -> str | None:
+    """Return the first value of this key in a file of /proc; None where it has none."""
     for line in (PROC / file).read_text().splitlines():
         name, _, value = line.partition(":")
         if name.strip() == key:
@@ -85,31 +86,6 @@ def cpu_seconds(pids: Collection[int]) -> float:
     """Return the CPU time, user and system, that these processes have used."""
     rows = [_stat(pid) for pid in pids]
     return sum(int(row[11]) + int(row[12]) for row in rows if row) / TICKS
-
-
-def memory_mib(pid: int) -> dict[str, float]:
-    """Return the resident memory of a process, its share of what it shares, and its peak, in MiB; empty when it has ended."""
-    found = {}
-    for name, file, key in (
-        ("rss", "status", "VmRSS"),
-        ("peak", "status", "VmHWM"),
-        ("pss", "smaps_rollup", "Pss"),
-    ):
-        try:
-            value = _first(f"{pid}/{file}", key)
-        except (FileNotFoundError, ProcessLookupError, PermissionError):
-            value = None
-        if value:
-            found[name] = round(int(value.split()[0]) / 1024, 1)
-    return found
-
-
-def command_line(pid: int) -> str:
-    """Return how a process was called; empty when it has ended."""
-    try:
-        return (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
 
 
 @dataclass
