@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import TaskStatus as T
-from jobmon_server.bench.load import FORK, Load, joined
+from jobmon_server.bench.load import Load, together
 from jobmon_server.bench.said import HOLDER, INCREMENT
 
 #: The columns are those that a report of ours writes.
@@ -118,18 +118,6 @@ def _child(
 
 def move(url: str, way: Way, ids: Sequence[int], connections: int, seconds: float) -> Load:
     """Move as many of these instances, LAUNCHED all of them, as can be moved in that time."""
-    start = FORK.Barrier(connections)
     share = len(ids) // connections
-    children = []
-    for number in range(connections):
-        ours, theirs = FORK.Pipe(duplex=False)
-        mine = ids[number * share : (number + 1) * share]
-        child = FORK.Process(target=_child, args=(url, way, mine, seconds, start, theirs))
-        child.start()
-        theirs.close()
-        children.append((child, ours))
-    loads = []
-    for child, ours in children:
-        loads.append(ours.recv())
-        child.join()
-    return joined(loads)
+    pieces = [ids[number * share : (number + 1) * share] for number in range(connections)]
+    return together(_child, [(url, way, mine, seconds) for mine in pieces])

@@ -13,7 +13,7 @@ import select
 import socket
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.synchronize import Barrier
@@ -256,20 +256,27 @@ def drive(
 ) -> Load:
     """Send the scripts with so many clients, for so long at most; `is_fresh`: each script on a connection of its own."""
     count = min(clients, len(os.sched_getaffinity(0)), max(1, len(scripts)))
-    start = FORK.Barrier(count)
+    shares = [clients // count + (number < clients % count) for number in range(count)]
+    processes = [Process(url, scripts[number::count], is_fresh=is_fresh) for number in range(count)]
+    return together(
+        _child, [(process, share, seconds) for process, share in zip(processes, shares, strict=True)]
+    )
+
+
+def together(child: Callable[..., None], given: Sequence[tuple[Any, ...]]) -> Load:
+    """Run a child process for each of these arguments, which waits at a barrier and answers by a pipe; join what they came to."""
+    start = FORK.Barrier(len(given))
     children = []
-    for number in range(count):
+    for arguments in given:
         ours, theirs = FORK.Pipe(duplex=False)
-        process = Process(url, scripts[number::count], is_fresh=is_fresh)
-        share = clients // count + (number < clients % count)
-        child = FORK.Process(target=_child, args=(process, share, seconds, start, theirs))
-        child.start()
+        process = FORK.Process(target=child, args=(*arguments, start, theirs))
+        process.start()
         theirs.close()
-        children.append((child, ours))
+        children.append((process, ours))
     loads = []
-    for child, ours in children:
+    for process, ours in children:
         loads.append(ours.recv())
-        child.join()
+        process.join()
     return joined(loads)
 
 
