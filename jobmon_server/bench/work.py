@@ -75,7 +75,9 @@ class Session:
 
 def measure(session: Session) -> dict[str, dict[str, Any]]:
     """Measure everything, in one order; each figure by what it is of and from how many clients."""
-    session.drive(lives(session.launched(LEAST).ids), WARM)  # the first calls of a server are slower
+    ids = session.launched(LEAST).ids
+    for scripts in (lives(ids), _reads(ids)):  # the first calls of a server are slower
+        session.drive(scripts, WARM, is_timed=False)
     found: dict[str, dict[str, Any]] = {}
     for name, figures in chain(_singles(session), _steps_and_batches(session), _claims(session)):
         session.say(f"{name}: {figures['per_second']} a second")
@@ -111,9 +113,8 @@ def _singles(session: Session) -> Figures:
         meter = session.meter()
         load = session.drive(lives(ids), clients)
         yield f"reports_{clients}", _row("single reports", clients, load, meter, beside=f"bare_{clients}")
-        scripts = [(_read(f"/task_instance/{one}"),) for one in ids]
         meter = session.meter()
-        load = session.drive(scripts, clients)
+        load = session.drive(_reads(ids), clients)
         yield f"reads_{clients}", _row("reads of one instance", clients, load, meter)
 
 
@@ -144,7 +145,7 @@ def _steps_and_batches(session: Session) -> Figures:
     load = session.drive([(heartbeats(piece),) for piece in _pieces(alive)], 1, is_timed=False)
     rows = len(alive) if not load.errors else load.requests * BATCH
     yield "heartbeats_1000", _row("heartbeats, 1,000 a call", 1, load, rows=rows)
-    page = _read(f"/workflow/{life.workflow_id}/tasks?limit=100")
+    page = request("read", f"/workflow/{life.workflow_id}/tasks?limit=100")
     load = session.drive([(page,)] * session.instances(A_SECOND), 1)
     yield "lists", _row("lists of 100 tasks", 1, load)
 
@@ -189,8 +190,8 @@ def _row(
     }
 
 
-def _read(path: str) -> Any:
-    return request("read", path)
+def _reads(ids: Sequence[int]) -> list[Script]:
+    return [(request("read", f"/task_instance/{one}"),) for one in ids]
 
 
 def _pieces(ids: Sequence[int]) -> list[Sequence[int]]:
