@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.engine import Connection
 
 from jobmon_server.actions.runs import revive
 from jobmon_server.actions.settle import settle_locked
 from jobmon_server.db import dag, queueing, workflows
+from jobmon_server.db.dag import ReadyTask
 from jobmon_server.db.pairs import BATCH
 from jobmon_server.db.queueing import Batch
 from jobmon_server.db.transaction import Database
-from jobmon_server.db.types import canonical_json
 from jobmon_server.db.workflows import LockedWorkflow
 from jobmon_server.errors import Unknown
 
@@ -55,15 +53,13 @@ def queue_some(connection: Connection, workflow_run_id: int, limit: int) -> Queu
         raise Unknown("workflow", run.workflow_id)
     dag.release_done(connection, locked.workflow_id)
     tasks = [] if locked.held else list(_within_limits(connection, locked, limit))
-    batches = [
-        queueing.add_batch(connection, locked, array_id, members) for array_id, members in _batches(tasks)
-    ]
+    batches = [queueing.add_batch(connection, locked, members) for members in _batches(tasks)]
     if not batches:
         settle_locked(connection, locked)
     return Queued(batches, is_all=len(tasks) < limit)
 
 
-def _within_limits(connection: Connection, locked: LockedWorkflow, limit: int) -> Iterator[Row[Any]]:
+def _within_limits(connection: Connection, locked: LockedWorkflow, limit: int) -> Iterator[ReadyTask]:
     """Yield ready tasks by priority then id, none beyond the limit of the workflow or of its array."""
     if locked.max_concurrently_running is not None:
         live = dag.count_live(connection, locked.workflow_id)
@@ -86,7 +82,7 @@ def _within_limits(connection: Connection, locked: LockedWorkflow, limit: int) -
             return
 
 
-def _fitting(rows: list[Row[Any]], room: dict[int, int], limit: int) -> Iterator[Row[Any]]:
+def _fitting(rows: list[ReadyTask], room: dict[int, int], limit: int) -> Iterator[ReadyTask]:
     for row in rows:
         if limit <= 0:
             return
@@ -98,10 +94,9 @@ def _fitting(rows: list[Row[Any]], room: dict[int, int], limit: int) -> Iterator
         yield row
 
 
-def _batches(tasks: list[Row[Any]]) -> Iterator[tuple[int, list[Row[Any]]]]:
+def _batches(tasks: list[ReadyTask]) -> Iterator[list[ReadyTask]]:
     """Group tasks into batches of one array, cluster, queue and resources, in the order of their first members."""
-    groups: defaultdict[tuple[Any, ...], list[Row[Any]]] = defaultdict(list)
-    for row in tasks:
-        groups[row.array_id, row.cluster, row.queue, canonical_json(row.requested_resources)].append(row)
-    for (array_id, *_), members in groups.items():
-        yield array_id, members
+    groups: defaultdict[tuple[int | str | None, ...], list[ReadyTask]] = defaultdict(list)
+    for one in tasks:
+        groups[one.array_id, one.cluster, one.queue, one.requested_resources].append(one)
+    yield from groups.values()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Row, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, type_coerce, update
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskStatus
 from jobmon_server.db.models import edge, task, task_instance
 from jobmon_server.db.pairs import BATCH, by_index
+from jobmon_server.db.types import FreeText
 from jobmon_server.fsm.task import LIVE, QUEUEABLE
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 
@@ -120,48 +121,61 @@ def chunks(ids: Sequence[Item]) -> Iterator[Sequence[Item]]:
         yield ids[start : start + BATCH]
 
 
-_ASKED = (
-    task.c.id,
-    task.c.status,
-    task.c.array_id,
-    task.c.cluster,
-    task.c.queue,
-    task.c.requested_resources,
-    task.c.priority,
-    task.c.last_attempt,
-)
+class ReadyTask(NamedTuple):
+    """A task that can be queued: where it stands in the queue, and what its batch must have in common with it."""
+
+    id: int
+    status: TaskStatus
+    priority: int
+    array_id: int
+    cluster: str
+    queue: str
+    #: As it is stored: equal documents are equal text.
+    requested_resources: str | None
 
 
 def ready_tasks(
     connection: Connection, workflow_id: int, limit: int, full_arrays: Iterable[int]
-) -> list[Row[Any]]:
+) -> list[ReadyTask]:
     """Return up to `limit` tasks that can be queued now, by priority (higher first), then id.
 
     Left out: tasks of `full_arrays`, and a task whose stopped instance still lives: it never has two.
     """
-    rows: list[Row[Any]] = []
-    for status in sorted(QUEUEABLE):
-        statement = by_index(
-            select(*_ASKED)
-            .outerjoin(
-                task_instance,
-                (task_instance.c.task_id == task.c.id) & (task_instance.c.attempt == task.c.last_attempt),
-            )
-            .where(
-                task.c.workflow_id == workflow_id,
-                task.c.status == status,
-                task.c.released == 0,
-                task.c.upstreams_left == 0,
-                task.c.array_id.not_in(list(full_arrays)),
-                task_instance.c.id.is_(None) | task_instance.c.status.in_(TASK_INSTANCE.terminal),
-            )
-            .order_by(task.c.priority.desc(), task.c.id)
-            .limit(limit),
-            task,
-            "ix_task_schedule",
-        )
-        rows.extend(connection.execute(statement))
-    return sorted(rows, key=lambda row: (-row.priority, row.id))[:limit]
+    facts = {"workflow_id": workflow_id, "full": list(full_arrays), "limit": limit}
+    ready = [
+        ReadyTask(row.id, status, *row[1:])
+        for status in sorted(QUEUEABLE)
+        for row in connection.execute(_READY, {**facts, "status": status})
+    ]
+    return sorted(ready, key=lambda one: (-one.priority, one.id))[:limit]
+
+
+_READY = by_index(
+    select(
+        task.c.id,
+        task.c.priority,
+        task.c.array_id,
+        task.c.cluster,
+        task.c.queue,
+        type_coerce(task.c.requested_resources, FreeText),
+    )
+    .outerjoin(
+        task_instance,
+        (task_instance.c.task_id == task.c.id) & (task_instance.c.attempt == task.c.last_attempt),
+    )
+    .where(
+        task.c.workflow_id == bindparam("workflow_id"),
+        task.c.status == bindparam("status"),
+        task.c.released == 0,
+        task.c.upstreams_left == 0,
+        task.c.array_id.not_in(bindparam("full", expanding=True)),
+        task_instance.c.id.is_(None) | task_instance.c.status.in_(TASK_INSTANCE.terminal),
+    )
+    .order_by(task.c.priority.desc(), task.c.id)
+    .limit(bindparam("limit")),
+    task,
+    "ix_task_schedule",
+)
 
 
 def count_live(connection: Connection, workflow_id: int) -> int:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, insert, literal, select, update
+from sqlalchemy import bindparam, func, insert, literal, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Reporter, TaskStatus
+from jobmon_server.db.dag import ReadyTask
 from jobmon_server.db.models import array, array_batch, task, task_instance
 from jobmon_server.db.models_records import journal
 from jobmon_server.db.noted import note
+from jobmon_server.db.pairs import by_index
 from jobmon_server.db.transaction import LostRace
-from jobmon_server.db.types import StatusType
+from jobmon_server.db.types import Id, StatusType
 from jobmon_server.db.workflows import LockedWorkflow
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 from jobmon_server.tally import Noted
@@ -29,28 +32,20 @@ class Batch:
     task_instance_ids: tuple[int, ...]
 
 
-def add_batch(connection: Connection, locked: LockedWorkflow, array_id: int, tasks: list[Row[Any]]) -> Batch:
+def add_batch(connection: Connection, locked: LockedWorkflow, tasks: Sequence[ReadyTask]) -> Batch:
     """Queue tasks of one array as its next batch, one new instance each; the workflow is locked."""
     if locked.run is None:
         raise ValueError("only a run queues tasks")
+    array_id = tasks[0].array_id
     batch_num = _next_batch_num(connection, array_id)
-    first = tasks[0]
-    connection.execute(
-        insert(array_batch).values(
-            array_id=array_id,
-            batch_num=batch_num,
-            workflow_run_id=locked.run.workflow_run_id,
-            cluster=first.cluster,
-            queue=first.queue,
-            requested_resources=first.requested_resources,
-        )
-    )
+    facts = {"workflow_run_id": locked.run.workflow_run_id, "batch_num": batch_num, "now": locked.now}
+    connection.execute(_BATCHES, {**facts, "ids": [tasks[0].id]})
     _move_tasks(connection, locked, tasks)
-    run_id = locked.run.workflow_run_id
-    rows = [_instance(locked, run_id, batch_num, step, row) for step, row in enumerate(tasks)]
-    connection.execute(insert(task_instance), rows)
+    added = connection.execute(_INSTANCES, {**facts, "ids": [row.id for row in tasks]})
+    if added.rowcount != len(tasks):
+        raise LostRace
     _journal(connection, locked, array_id, batch_num)
-    queued = Noted(None, TASK_INSTANCE.initial, Outcome.APPLIED, Reporter.WORKFLOW_RUN, times=len(rows))
+    queued = Noted(None, TASK_INSTANCE.initial, Outcome.APPLIED, Reporter.WORKFLOW_RUN, times=len(tasks))
     note(connection, queued)
     return Batch(array_id, batch_num, _ids(connection, array_id, batch_num))
 
@@ -63,43 +58,57 @@ def _next_batch_num(connection: Connection, array_id: int) -> int:
     return int(connection.execute(statement).scalar_one())
 
 
-def _move_tasks(connection: Connection, locked: LockedWorkflow, tasks: list[Row[Any]]) -> None:
+def _move_tasks(connection: Connection, locked: LockedWorkflow, tasks: Sequence[ReadyTask]) -> None:
     by_status: defaultdict[TaskStatus, list[int]] = defaultdict(list)
     for row in tasks:
         by_status[row.status].append(row.id)
     for was, ids in by_status.items():
-        statement = (
-            update(task)
-            .where(task.c.id.in_(sorted(ids)), task.c.status == was)
-            .values(
-                status=TaskStatus.QUEUED,
-                num_attempts=task.c.num_attempts + 1,
-                last_attempt=task.c.last_attempt + 1,
-                updated_at=locked.now,
-            )
-        )
-        if connection.execute(statement).rowcount != len(ids):
+        if connection.execute(_MOVE, {"ids": ids, "was": was, "now": locked.now}).rowcount != len(ids):
             raise LostRace
 
 
-def _instance(
-    locked: LockedWorkflow, run_id: int, batch_num: int, step: int, row: Row[Any]
-) -> dict[str, Any]:
-    return {
-        "task_id": row.id,
-        "workflow_run_id": run_id,
-        "array_id": row.array_id,
-        "batch_num": batch_num,
-        "array_step_id": step,
-        "attempt": row.last_attempt + 1,
-        "status": TASK_INSTANCE.initial,
-        "status_by": Reporter.WORKFLOW_RUN.value,
-        "cluster": row.cluster,
-        "priority": row.priority,
-        "queued_at": locked.now,
-        "status_at": locked.now,
-        "updated_at": locked.now,
-    }
+# Statements made once, their ids spelled into the text: as many parameters would cost the driver more than the rest.
+_IDS = task.c.id.in_(bindparam("ids", expanding=True, literal_execute=True))
+_NOW = bindparam("now", type_=task.c.updated_at.type)
+_MOVE = (
+    update(task)
+    .where(_IDS, task.c.status == bindparam("was", type_=task.c.status.type))
+    .values(
+        status=TaskStatus.QUEUED,
+        num_attempts=task.c.num_attempts + 1,
+        last_attempt=task.c.last_attempt + 1,
+        updated_at=_NOW,
+    )
+)
+_RUN, _NUMBER = bindparam("workflow_run_id", type_=Id), bindparam("batch_num", type_=Id)
+_COMMON = ("array_id", "cluster", "queue", "requested_resources")
+_BATCHES = insert(array_batch).from_select(
+    [*_COMMON, "workflow_run_id", "batch_num"],
+    select(*(task.c[name] for name in _COMMON), _RUN, _NUMBER).where(_IDS),
+)
+#: In the order in which tasks are queued.
+_IN_ORDER = (task.c.priority.desc(), task.c.id)
+_NEW: dict[str, Any] = {
+    "task_id": task.c.id,
+    "workflow_run_id": _RUN,
+    "array_id": task.c.array_id,
+    "batch_num": _NUMBER,
+    "array_step_id": func.row_number().over(order_by=_IN_ORDER) - 1,
+    "attempt": task.c.last_attempt,
+    "status": literal(TASK_INSTANCE.initial, task_instance.c.status.type),
+    "status_by": literal(Reporter.WORKFLOW_RUN.value),
+    "cluster": task.c.cluster,
+    "priority": task.c.priority,
+    "queued_at": _NOW,
+    "status_at": _NOW,
+    "updated_at": _NOW,
+}
+_INSTANCES = insert(task_instance).from_select(
+    list(_NEW),
+    by_index(
+        select(*(value.label(name) for name, value in _NEW.items())).where(_IDS).order_by(*_IN_ORDER), task
+    ),
+)
 
 
 def _journal(connection: Connection, locked: LockedWorkflow, array_id: int, batch_num: int) -> None:
