@@ -22,8 +22,11 @@ from jobmon_server.db.models_control import task_attribute, workflow_attribute
 from jobmon_server.db.transaction import LostRace
 from jobmon_server.db.types import canonical_json
 from jobmon_server.errors import Invalid, Malformed, Unknown
+from jobmon_server.fsm.task import TASK
 
 _CLOSED = frozenset({WorkflowStatus.DONE, WorkflowStatus.STOPPED})
+#: What is given with a task and is no column of it.
+_OTHERWISE = frozenset({"upstream", "array", "inputs"})
 #: How many problems one refusal names.
 _MOST_PROBLEMS = 100
 
@@ -139,25 +142,26 @@ def _add(
     now: Any,
 ) -> dict[str, int]:
     passed_on = {name for name, task in known.items() if task.is_released}
-    rows = []
-    for task in new:
-        row = {key: value for key, value in task.items() if key not in {"upstream", "array", "inputs"}}
-        row |= {
+
+    def row(task: dict[str, Any]) -> dict[str, Any]:
+        return {
+            **{key: value for key, value in task.items() if key not in _OTHERWISE},
             "workflow_id": workflow_id,
             "array_id": array_ids[task["array"]],
+            "status": TASK.initial,
             "upstreams_left": len(set(task["upstream"]) - passed_on),
             "definition_digest": digest(task),
             "created_at": now,
             "updated_at": now,
         }
-        rows.append(row)
-    added = binding.add_tasks(connection, workflow_id, rows)
+
+    added = binding.add_tasks(connection, workflow_id, map(row, new))
     index_attributes(
         connection, task_attribute, ((added[task["name"]], task.get("attributes")) for task in new)
     )
     ids = {name: task.task_id for name, task in known.items()} | added
     binding.add_edges(
-        connection, [(ids[up], added[task["name"]]) for task in new for up in set(task["upstream"])]
+        connection, ((ids[up], added[task["name"]]) for task in new for up in set(task["upstream"]))
     )
     inputs.add_inputs(
         connection, ((added[task["name"]], name) for task in new for name in task.get("inputs", ())), now

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db import clock
 from jobmon_server.db.models import array, edge, task, workflow
 from jobmon_server.db.types import inserted_id
-from jobmon_server.fsm.task import TASK
 from jobmon_server.fsm.workflow import WORKFLOW
 
 _ROWS = 1000
+_HAS_TASKS = select(task.c.id).where(task.c.workflow_id == bindparam("workflow_id")).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ def add_workflow(connection: Connection, definition: dict[str, Any]) -> int:
 def known_tasks(connection: Connection, workflow_id: int, names: Iterable[str]) -> dict[str, KnownTask]:
     """Return those of the names that the workflow has already."""
     known: dict[str, KnownTask] = {}
+    if connection.execute(_HAS_TASKS, {"workflow_id": workflow_id}).one_or_none() is None:
+        return known
     for some in _pieces(sorted(names)):
         statement = select(task.c.name, task.c.id, task.c.released, task.c.definition_digest).where(
             task.c.workflow_id == workflow_id, task.c.name.in_(some)
@@ -80,22 +83,26 @@ def arrays(
     return {row.name: row.id for row in connection.execute(statement)}
 
 
-def add_tasks(connection: Connection, workflow_id: int, rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """Insert tasks; the workflow is locked, so what is newer than before is ours. Returns their ids by name."""
+def add_tasks(connection: Connection, workflow_id: int, rows: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """Insert tasks, made as they are wanted; the workflow is locked, so what is newer than before is ours.
+
+    Returns their ids by name.
+    """
     of_workflow = task.c.workflow_id == workflow_id
     newest = connection.execute(select(func.coalesce(func.max(task.c.id), 0)).where(of_workflow)).scalar_one()
     for some in _pieces(rows):
-        connection.execute(insert(task), [{**row, "status": TASK.initial} for row in some])
+        connection.execute(insert(task), some)
     added = select(task.c.name, task.c.id).where(of_workflow, task.c.id > newest)
-    return {row.name: row.id for row in connection.execute(added)} if rows else {}
+    return dict(connection.execute(added).tuples().all())
 
 
-def add_edges(connection: Connection, pairs: Sequence[tuple[int, int]]) -> None:
+def add_edges(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None:
     """Insert edges, upstream first."""
     for some in _pieces(sorted(pairs)):
         connection.execute(insert(edge), [{"upstream_id": up, "downstream_id": down} for up, down in some])
 
 
-def _pieces(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), _ROWS):
-        yield items[start : start + _ROWS]
+def _pieces(items: Iterable[Any]) -> Iterator[Sequence[Any]]:
+    rest = iter(items)
+    while some := list(islice(rest, _ROWS)):
+        yield some
