@@ -220,14 +220,14 @@ class Tally:
                 if outcome is Outcome.FENCED:
                     cells[FENCED.index[reporter,]] += times
                 if seconds is not None:
-                    self._observe(STATUS_SECONDS, (was,), seconds)
+                    self._observe(STATUS_SECONDS, (was,), seconds, times)
                 if late is not None:
-                    self._observe(REAPED_LATE, (), late)
+                    self._observe(REAPED_LATE, (), late, times)
 
-    def _observe(self, family: Family, key: Key, value: float) -> None:
+    def _observe(self, family: Family, key: Key, value: float, times: int = 1) -> None:
         start = family.index[key]
-        self._cells[start + bisect_left(family.bounds, value)] += 1
-        self._cells[start + len(family.bounds) + 1] += value
+        self._cells[start + bisect_left(family.bounds, value)] += times
+        self._cells[start + len(family.bounds) + 1] += value * times
 
     def total(self, family: Family) -> dict[Key, list[float]]:
         """Return the cells of each key, added up over all processes; of the latest, the latest."""

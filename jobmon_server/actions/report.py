@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, TaskInstanceStatus, TaskStatus
-from jobmon_server.actions.decide import decide, decide_claim, followed
+from jobmon_server.actions.decide import decide, followed
 from jobmon_server.actions.exchange import Exchanged, exchange
 from jobmon_server.actions.reports import Report
 from jobmon_server.actions.scaling import with_resources
@@ -92,41 +92,6 @@ def report_many(
         change, news = heard[at]
         verdicts[places[at]] = replace(verdict(change, news), exchanged=told)
     return verdicts
-
-
-def claim(
-    connection: Connection, news: Report, distributor: str, task_instance_ids: Sequence[int]
-) -> tuple[list[Verdict], Sequence[int]]:
-    """Give the named instances to a distributor; what another holds is fenced. Also those passed over: claim each alone."""
-    locked = pairs.lock_many(connection, task_instance_ids)
-    known = {*locked.pairs, *locked.passed_over}
-    unknown = [Verdict(Outcome.UNKNOWN, one) for one in task_instance_ids if one not in known]
-    return [*_give(connection, news, distributor, locked.pairs), *unknown], locked.passed_over
-
-
-def claim_next(
-    connection: Connection,
-    /,
-    news: Report,
-    distributor: str,
-    cluster: str,
-    limit: int,
-    **narrowed: int | None,
-) -> list[Verdict]:
-    """Give a distributor the next instances that wait for its cluster: by priority, then the oldest.
-
-    `workflow_id` and `array_id` narrow it to those of one workflow, of one array.
-    """
-    locked = pairs.claimable(connection, cluster, limit, **narrowed)
-    return _give(connection, news, distributor, locked.pairs)
-
-
-def _give(
-    connection: Connection, news: Report, distributor: str, locked: dict[int, pairs.Locked]
-) -> list[Verdict]:
-    changes = [decide_claim(was, news, distributor) for was in locked.values()]
-    write_many(connection, changes)
-    return [verdict(change, news) for change in changes]
 
 
 class Waves:

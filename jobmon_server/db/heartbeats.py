@@ -10,14 +10,14 @@ from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db import clock
+from jobmon_server.db.bulk import with_ids
 from jobmon_server.db.models import task_instance
 from jobmon_server.db.pairs import by_index
 from jobmon_server.db.transaction import LostRace
 from jobmon_server.fsm.task_instance import EXTENDED_BY_BATCH
 
-# Ids are spelled into the text: a thousand parameters cost the driver more than all else that a heartbeat needs.
 _ORDINARY = (
-    task_instance.c.id.in_(bindparam("ids", expanding=True, literal_execute=True)),
+    with_ids(task_instance),
     task_instance.c.status.in_(EXTENDED_BY_BATCH),
     task_instance.c.pending_commands == 0,
 )

@@ -118,21 +118,30 @@ def _write_down(connection: Connection, changes: Sequence[Change]) -> None:
     alike: defaultdict[tuple[Any, ...], list[Change]] = defaultdict(list)
     for change in changes:
         was, plan, by = change.was, change.plan, change.by
-        # Who reports what is applied has not been fenced: he holds the instance now.
-        by_holder = plan.applied and by.worker_id is not None
+        by_holder = _is_by_holder(change)
         reporter_id = None if by_holder else by.worker_id or change.reporter_id
         pair = was.pair
         key = (by_holder, reporter_id, pair.task_instance, pair.task, plan.wanted, plan.outcome, plan.task)
         alike[(*key, by.reporter, change.reason, was.now)].append(change)
     few: list[Change] = []
-    for (by_holder, *_), some in alike.items():
+    for some in alike.values():
         if len(some) < _MANY:
             few += some
-            continue
-        ids = [change.was.task_instance_id for change in some]
-        connection.execute(_DECIDED_FOR_ALL[by_holder], {**_journal_row(some[0]), "ids": ids})
+        else:
+            write_down_for_all(connection, some[0], [change.was.task_instance_id for change in some])
     if few:
         connection.execute(_DECIDED, [_journal_row(change) for change in few])
+
+
+def write_down_for_all(connection: Connection, change: Change, task_instance_ids: Sequence[int]) -> None:
+    """Write one decision into the journal of many instances, as if each had been made by itself."""
+    facts = {**_journal_row(change), "ids": task_instance_ids}
+    connection.execute(_DECIDED_FOR_ALL[_is_by_holder(change)], facts)
+
+
+def _is_by_holder(change: Change) -> bool:
+    """Whether who reports has not been fenced: he holds the instance now."""
+    return change.plan.applied and change.by.worker_id is not None
 
 
 def _keep(connection: Connection, changes: Sequence[Change]) -> None:
@@ -159,6 +168,11 @@ def _keep(connection: Connection, changes: Sequence[Change]) -> None:
 def _update_one(connection: Connection, table: Table, row_id: int, was: Any, values: dict[str, Any]) -> None:
     if connection.execute(_GUARDED[table.name], {"row_id": row_id, "was": was, **values}).rowcount != 1:
         raise LostRace
+
+
+def note_times(connection: Connection, change: Change, times: int) -> None:
+    """Count a change as often as it was made."""
+    note(connection, _noted(change)._replace(times=times))
 
 
 def _noted(change: Change) -> Noted:

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection, Row
 
 from jobmon_client.states import Reporter
 from jobmon_server.db.bulk import with_ids
-from jobmon_server.db.models import task, task_instance, workflow_run
+from jobmon_server.db.models import task, task_instance
 from jobmon_server.db.pair_rows import INSTANCE, TASK, InstanceRow, TaskRow
 from jobmon_server.fsm.plan import By, Pair
 
@@ -102,26 +102,6 @@ _LOCK_INSTANCES = {
 _LOCK_TASKS = {
     assigned: _many(task, TASK.column, _ASSIGNED_TASK if assigned else (), wait=False) for assigned in _BOTH
 }
-_WAITING = (
-    select(INSTANCE.column)
-    .where(task_instance.c.waiting_cluster == bindparam("cluster"))
-    .order_by(task_instance.c.priority.desc(), task_instance.c.id)
-    .limit(bindparam("limit"))
-    .with_for_update(skip_locked=True)
-)
-_OF_RUNS = task_instance.c.workflow_run_id.in_(bindparam("run_ids", expanding=True))
-_OF_ARRAY = task_instance.c.array_id == bindparam("array_id")
-#: By whether it is limited to a workflow's runs, and to an array.
-_CLAIMS = {
-    narrowed: by_index(
-        _WAITING.where(*(one for one, wanted in zip((_OF_RUNS, _OF_ARRAY), narrowed, strict=True) if wanted)),
-        task_instance,
-        "ix_task_instance_claim",
-    )
-    for narrowed in product((False, True), repeat=2)
-}
-# Asked for before the claim: a subquery of the claim might be locked with it.
-_RUNS = select(workflow_run.c.id).where(workflow_run.c.workflow_id == bindparam("workflow_id"))
 
 
 def lock(
@@ -182,27 +162,6 @@ def _with_tasks(
         told = _assignment(was, its_task, *assigned, *task_assigned) if assignment else None
         pairs[was.id] = _locked(was, its_task, now, told)
     return LockedMany(pairs, tuple(passed_over))
-
-
-def claimable(
-    connection: Connection,
-    cluster: str,
-    limit: int,
-    workflow_id: int | None = None,
-    array_id: int | None = None,
-) -> LockedMany:
-    """Lock up to `limit` instances that wait for a distributor of `cluster`, by priority then id, and their tasks.
-
-    With a workflow's id only those of its runs, with an array's only those of it. Rows that somebody else has locked
-    are skipped, so that distributors do not wait for one another.
-    """
-    facts: dict[str, Any] = {"cluster": cluster, "limit": limit}
-    if workflow_id is not None:
-        facts["run_ids"] = list(connection.execute(_RUNS, {"workflow_id": workflow_id}).scalars())
-    if array_id is not None:
-        facts["array_id"] = array_id
-    statement = _CLAIMS[workflow_id is not None, array_id is not None]
-    return _with_tasks(connection, connection.execute(statement, facts).all())
 
 
 def pair_of(instance: InstanceRow | Row[Any], its_task: TaskRow | Row[Any]) -> Pair:

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, func, insert, literal, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Reporter, TaskStatus
+from jobmon_server.db.bulk import with_ids
 from jobmon_server.db.dag import ReadyTask
 from jobmon_server.db.models import array, array_batch, task, task_instance
 from jobmon_server.db.models_records import journal
@@ -67,8 +68,7 @@ def _move_tasks(connection: Connection, locked: LockedWorkflow, tasks: Sequence[
             raise LostRace
 
 
-# Statements made once, their ids spelled into the text: as many parameters would cost the driver more than the rest.
-_IDS = task.c.id.in_(bindparam("ids", expanding=True, literal_execute=True))
+_IDS = with_ids(task)
 _NOW = bindparam("now", type_=task.c.updated_at.type)
 _MOVE = (
     update(task)

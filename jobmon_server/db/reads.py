@@ -220,58 +220,6 @@ def count_kill_self(connection: Connection) -> int:
     return int(connection.execute(tended).scalar_one())
 
 
-def read_batches(connection: Connection, task_instance_ids: Sequence[int], *, detail: bool) -> list[Row]:
-    """Return instances grouped by array batch, in order of array, batch and step; `detail` adds what a worker needs."""
-    columns: list[Any] = [task_instance.c.id, task_instance.c.array_step_id]
-    if detail:
-        columns += [task.c.id.label("task_id"), task.c.workflow_id, task.c.name, task.c.command]
-        columns += [task_instance.c.workflow_run_id, task_instance.c.attempt]
-    batches: dict[tuple[int, int], Row] = {}
-    statement = (
-        select(
-            *columns,
-            task_instance.c.array_id,
-            task_instance.c.batch_num,
-            array.c.name.label("array_name"),
-            array_batch.c.cluster,
-            array_batch.c.queue,
-            array_batch.c.requested_resources,
-        )
-        .join_from(task_instance, array_batch, is_same_batch())
-        .join(array, array.c.id == task_instance.c.array_id)
-        .join(task, task.c.id == task_instance.c.task_id)
-        .where(task_instance.c.id.in_(task_instance_ids))
-        .order_by(task_instance.c.array_id, task_instance.c.batch_num, task_instance.c.array_step_id)
-    )
-    for row in every(connection, statement):
-        member = {"task_instance_id": row.pop("id"), "array_step_id": row.pop("array_step_id")}
-        if detail:
-            member |= {name: row.pop(name) for name in _DETAIL}
-        batches.setdefault((row["array_id"], row["batch_num"]), {**row, "task_instances": []})[
-            "task_instances"
-        ].append(member)
-    return list(batches.values())
-
-
-_DETAIL = ("task_id", "workflow_id", "workflow_run_id", "name", "command", "attempt")
-
-
-def find_batch_steps(
-    connection: Connection, array_id: int, batch_num: int, steps: Sequence[int]
-) -> dict[int, int]:
-    """Return the instance ids of these steps of a batch, by step. Raises `Unknown` for a batch that is none."""
-    batch = select(array_batch.c.batch_num).where(
-        array_batch.c.array_id == array_id, array_batch.c.batch_num == batch_num
-    )
-    _one(connection, batch, "array batch", f"{array_id}/{batch_num}")
-    statement = select(task_instance.c.array_step_id, task_instance.c.id).where(
-        task_instance.c.array_id == array_id,
-        task_instance.c.batch_num == batch_num,
-        task_instance.c.array_step_id.in_(steps),
-    )
-    return {row.array_step_id: row.id for row in connection.execute(statement)}
-
-
 def retried_at() -> ColumnElement[datetime | None]:
     """When a task was queued again; null while its first attempt is its last."""
     again = select(task_instance.c.queued_at).where(is_current(), task_instance.c.attempt > 1)

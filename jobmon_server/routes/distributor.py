@@ -8,8 +8,8 @@ from flask import Response
 from marshmallow import ValidationError, fields, validates_schema
 
 from jobmon_client.states import TaskInstanceStatus
+from jobmon_server.actions.claims import instantiate, launched
 from jobmon_server.actions.heartbeat import heartbeats
-from jobmon_server.actions.perform import instantiate, launched
 from jobmon_server.db import pages
 from jobmon_server.fsm.task_instance import TENDED
 from jobmon_server.routes import schemas, views
@@ -87,11 +87,9 @@ class Claimed(Schema):
 )
 def instantiate_task_instances(**facts: Any) -> Response:
     """Claim instances; those that this distributor holds already are in `batches` again."""
-    batches, verdicts = instantiate(
-        database(), facts.pop("distributor"), facts.pop("next_report_increment"), **facts
-    )
-    outcomes = [batch_item(one) for one in verdicts if one.is_remarkable]
-    return reply({"batches": batches, "outcomes": outcomes})
+    claimed = instantiate(database(), facts.pop("distributor"), facts.pop("next_report_increment"), **facts)
+    outcomes = [batch_item(one) for one in claimed.verdicts if one.is_remarkable]
+    return reply({"batches": claimed.batches, "outcomes": outcomes})
 
 
 class Steps(Plain[dict[int, str]]):
@@ -135,7 +133,8 @@ class Launched(schemas.Deadline):
 )
 def log_launched(array_id: int, batch_num: int, distributor_ids: dict[int, str], **facts: Any) -> Response:
     """Record the launch of an array batch, step by step."""
-    return batch_reply(launched(database(), array_id, batch_num, distributor_ids, **facts))
+    number, verdicts = launched(database(), array_id, batch_num, distributor_ids, **facts)
+    return batch_reply(verdicts, applied=number)
 
 
 class HeartbeatBatch(schemas.Deadline):

@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from jobmon_client.states import Reporter, TaskInstanceStatus
 from jobmon_server.actions import reports
-from jobmon_server.actions.report import claim_next, report
+from jobmon_server.actions.claims import claim_next
+from jobmon_server.actions.report import report
 from jobmon_server.actions.reports import Report
 from jobmon_server.db.check import check
 from jobmon_server.db.models import edge
@@ -184,9 +185,7 @@ def test_an_open_claim_does_not_block_a_sibling(mariadb_source: MariadbSource) -
 
         def holds(connection: Connection) -> list[int]:
             claim_next(connection, news, "d", "local", 1)
-            return database.transact(
-                lambda other: [one.task_instance_id for one in claim_next(other, news, "e", "local", 5)]
-            )
+            return database.transact(lambda other: claim_next(other, news, "e", "local", 5)[0])
 
         assert database.transact(holds) == [second]
         assert path.instance(first)["distributor"] == "d"

@@ -15,7 +15,7 @@ from jobmon_server.actions.heartbeat import extend_ordinary
 from jobmon_server.actions.reap import overdue
 from jobmon_server.actions.report import report_many
 from jobmon_server.app import create_app
-from jobmon_server.db import dag, pages, pairs, reads, subjects, workflows
+from jobmon_server.db import dag, pages, pairs, reads, standing, subjects, workflows
 from jobmon_server.db.positions import read_position
 from jobmon_server.db.transaction import Database
 from jobmon_server.fsm.task_instance import TENDED
@@ -113,15 +113,15 @@ def hot(path: Path, ids: list[int]) -> dict[str, tuple[Callable[[Connection], An
     workflow_id = path.workflow_id
     pair = {("task_instance", "PRIMARY"), ("task", "PRIMARY")}
     both = {("task", SCHEDULE), ("task", BY_WORKFLOW)}
-    claim = {("task_instance", "ix_task_instance_claim"), ("task", "PRIMARY")}
+    claim = {("task_instance", "ix_task_instance_claim")}
     return {
         "lock one": (lambda c: pairs.lock(c, ids[0]), pair),
         "lock one, with what it runs": (lambda c: pairs.lock(c, ids[0], assignment=True), pair),
         "lock many": (lambda c: pairs.lock_many(c, ids), pair),
         "a batch of other heartbeats": (lambda c: beat(c, ids), pair),
         "a batch of starts": (lambda c: started(c, ids[:60]), pair),
-        "claim": (lambda c: pairs.claimable(c, "local", 50), claim),
-        "claim of one workflow": (lambda c: pairs.claimable(c, "local", 50, workflow_id), claim),
+        "claim": (lambda c: standing.claimable(c, "local", 50), claim),
+        "claim of one workflow": (lambda c: standing.claimable(c, "local", 50, workflow_id), claim),
         "overdue": (overdue, {("task_instance", "ix_task_instance_report_by")}),
         "ready": (
             lambda c: dag.ready_tasks(c, workflow_id, 50, []),

@@ -1,0 +1,116 @@
+"""Instances that all stand in one status, none of them an orphan: locked with few columns, to be moved by one plan.
+
+Whatever else a pair has counts in no plan of a claim or of a launch, so it is not fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from itertools import product
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.engine import Connection
+
+from jobmon_client.states import TaskInstanceStatus, TaskStatus
+from jobmon_server.db import clock
+from jobmon_server.db.bulk import with_ids
+from jobmon_server.db.models import task, task_instance, workflow_run
+from jobmon_server.db.packing import Packing
+from jobmon_server.db.pairs import by_index
+
+
+class Standing(NamedTuple):
+    """An instance that is locked, since when it stands so, and the database's instant after the lock."""
+
+    id: int
+    task_id: int
+    status_at: datetime
+    orphan: bool
+    distributor: str | None
+    now: datetime
+
+
+_PACKED = Packing(
+    Standing, [*(task_instance.c[name] for name in Standing._fields if name != "now"), clock.now()]
+)
+_STATUS = bindparam("status", type_=task_instance.c.status.type)
+_STANDING = by_index(
+    select(_PACKED.column)
+    .where(with_ids(task_instance), task_instance.c.status == _STATUS)
+    .order_by(task_instance.c.id)
+    .with_for_update(),
+    task_instance,
+)
+_TASK_STATUS = bindparam("status", type_=task.c.status.type)
+_COUNTED: tuple[Any, ...] = (func.count(),)
+_TASKS_STAND = (with_ids(task), task.c.status == _TASK_STATUS)
+_COUNT_TASKS = by_index(
+    select(*_COUNTED).select_from(task).where(*_TASKS_STAND).with_for_update(skip_locked=True), task
+)
+_FIND_TASKS = by_index(select(task.c.id).where(*_TASKS_STAND).with_for_update(skip_locked=True), task)
+_WAITING = (
+    select(_PACKED.column)
+    .where(task_instance.c.waiting_cluster == bindparam("cluster"))
+    .order_by(task_instance.c.priority.desc(), task_instance.c.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_OF_RUNS = task_instance.c.workflow_run_id.in_(bindparam("run_ids", expanding=True))
+_OF_ARRAY = task_instance.c.array_id == bindparam("array_id")
+#: By whether it is limited to a workflow's runs, and to an array.
+_CLAIMS = {
+    narrowed: by_index(
+        _WAITING.where(*(one for one, wanted in zip((_OF_RUNS, _OF_ARRAY), narrowed, strict=True) if wanted)),
+        task_instance,
+        "ix_task_instance_claim",
+    )
+    for narrowed in product((False, True), repeat=2)
+}
+# Asked for before the claim: a subquery of the claim might be locked with it.
+_RUNS = select(workflow_run.c.id).where(workflow_run.c.workflow_id == bindparam("workflow_id"))
+
+
+def lock_standing(
+    connection: Connection, task_instance_ids: Sequence[int], status: TaskInstanceStatus
+) -> list[Standing]:
+    """Lock those of these instances that stand in a status, by id; at most `pairs.BATCH` ids."""
+    rows = connection.execute(_STANDING, {"ids": task_instance_ids, "status": status})
+    return [_PACKED.unpack(row[0]) for row in rows]
+
+
+def claimable(
+    connection: Connection,
+    cluster: str,
+    limit: int,
+    workflow_id: int | None = None,
+    array_id: int | None = None,
+) -> list[Standing]:
+    """Lock up to `limit` instances that wait for a distributor of `cluster`, by priority then id.
+
+    With a workflow's id only those of its runs, with an array's only those of it. Rows that somebody else has locked
+    are skipped, so that distributors do not wait for one another.
+    """
+    facts: dict[str, Any] = {"cluster": cluster, "limit": limit}
+    if workflow_id is not None:
+        facts["run_ids"] = list(connection.execute(_RUNS, {"workflow_id": workflow_id}).scalars())
+    if array_id is not None:
+        facts["array_id"] = array_id
+    statement = _CLAIMS[workflow_id is not None, array_id is not None]
+    return [_PACKED.unpack(row[0]) for row in connection.execute(statement, facts)]
+
+
+def lock_tasks(connection: Connection, task_ids: Collection[int], status: TaskStatus) -> Collection[int]:
+    """Lock those of these tasks that stand in a status and that nobody else has locked; their instances are locked."""
+    facts = {"ids": list(task_ids), "status": status}
+    if not facts["ids"] or connection.execute(_COUNT_TASKS, facts).scalar_one() == len(task_ids):
+        return task_ids
+    return set(connection.execute(_FIND_TASKS, facts).scalars())
+
+
+def with_tasks(connection: Connection, found: Iterable[Standing], status: TaskStatus) -> list[Standing]:
+    """Lock the tasks of instances that are no orphans; return the instances whose task stands in a status."""
+    own = [one for one in found if not one.orphan]
+    tasks = set(lock_tasks(connection, {one.task_id for one in own}, status))
+    return [one for one in own if one.task_id in tasks]
