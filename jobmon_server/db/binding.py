@@ -93,7 +93,7 @@ def add_tasks(connection: Connection, workflow_id: int, rows: Iterable[dict[str,
     for some in _pieces(rows):
         connection.execute(insert(task), some)
     added = select(task.c.name, task.c.id).where(of_workflow, task.c.id > newest)
-    return dict(connection.execute(added).tuples().all())
+    return dict(connection.execute(added).all())
 
 
 def add_edges(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None:
