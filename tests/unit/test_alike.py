@@ -1,0 +1,53 @@
+"""What is planned once for many: nothing but both statuses may count in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from jobmon_client.states import Reporter, TaskStatus
+from jobmon_client.states import TaskInstanceStatus as TI
+from jobmon_server.fsm.plan import By, Pair, Plan, plan_claim, plan_heartbeat, plan_transition
+from jobmon_server.fsm.task_instance import EXTENDED_BY_BATCH
+
+DISTRIBUTOR = By(Reporter.DISTRIBUTOR)
+
+
+def alike(status: TI, task: TaskStatus) -> list[Pair]:
+    """Pairs of these statuses that differ in all else; none is an orphan."""
+    return [
+        Pair(status, task, attempts, most, refunds, holder, by, requeue=requeue, overdue=overdue)
+        for attempts, most, refunds, holder, by, requeue, overdue in product(
+            (1, 3), (1, 3), (0, 10), (None, "w"), (None, DISTRIBUTOR), (False, True), (False, True)
+        )
+    ]
+
+
+def told(was: Pair, plan: Plan) -> Plan:
+    """A plan, with what becomes of the counts instead of the counts."""
+    return replace(
+        plan,
+        num_attempts=plan.num_attempts - was.num_attempts,
+        num_refunds=plan.num_refunds - was.num_refunds,
+    )
+
+
+def test_a_claim() -> None:
+    pairs = alike(TI.QUEUED, TaskStatus.QUEUED)
+    assert {told(was, plan_claim(was, None, "d")).task_instance for was in pairs} == {TI.INSTANTIATED}
+    assert len({told(was, plan_claim(was, None, "d")) for was in pairs}) == 1
+
+
+def test_a_launch() -> None:
+    pairs = alike(TI.INSTANTIATED, TaskStatus.INSTANTIATING)
+    plans = {told(was, plan_transition(was, TI.LAUNCHED, DISTRIBUTOR)) for was in pairs}
+    assert [(plan.task_instance, plan.task) for plan in plans] == [(TI.LAUNCHED, TaskStatus.LAUNCHED)]
+
+
+@pytest.mark.parametrize("status", sorted(EXTENDED_BY_BATCH))
+def test_a_heartbeat_in_a_batch(status: TI) -> None:
+    for task, orphan in product(TaskStatus, (False, True)):
+        pairs = [replace(was, orphan=orphan) for was in alike(status, task)]
+        assert all(plan_heartbeat(was, DISTRIBUTOR, batch=True).applied for was in pairs)
