@@ -7,12 +7,13 @@ what running it does. Its size is rounded up to one of a few, the last row stand
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, Update, bindparam, case, update
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.types import UserDefinedType
 
 from jobmon_server.db.transaction import LostRace
 
@@ -25,9 +26,19 @@ SPELLED = 17
 Member = tuple[int | None, dict[str, Any]]
 
 
+class _Ids(UserDefinedType[Sequence[int]]):
+    """A list of ids, spelled as a whole: SQLAlchemy's own way, one by one, takes three times as long."""
+
+    cache_ok = True
+
+    def literal_processor(self, dialect: Dialect) -> Callable[[Sequence[int]], str]:
+        """Spell whole numbers and nothing else; no ids are none that there is."""
+        return lambda ids: f"({','.join(map(int.__repr__, ids)) or 'NULL'})"
+
+
 def with_ids(table: Table) -> ColumnElement[bool]:
     """Name rows by the parameter `ids`, a list spelled into the text: as many parameters cost the driver far more."""
-    return table.c.id.in_(bindparam("ids", expanding=True, literal_execute=True))
+    return table.c.id.op("IN", is_comparison=True)(bindparam("ids", type_=_Ids(), literal_execute=True))
 
 
 def update_many(
