@@ -66,9 +66,9 @@ def test_a_signal_that_ends_a_command_is_its_end(agent: Start, server: ScriptedS
     driven = agent(heartbeat_interval=OFTEN)
     driven.give(1, "exec sleep 300")
     driven.until_started(1)
-    server.instances[1].tell(7, "signal", signal="SIGQUIT")
+    server.instances[1].tell(7, "signal", signal="SIGUSR2")
     driven.until_ended(1)
-    assert "SIGQUIT" in server.last(1)["error_description"]
+    assert "SIGUSR2" in server.last(1)["error_description"]
     assert "reason_code" not in server.last(1)
 
 

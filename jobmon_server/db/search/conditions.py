@@ -14,7 +14,7 @@ from jobmon_server.db.search.dates import Period
 from jobmon_server.db.search.fields import FIELDS, Field
 from jobmon_server.db.search.kinds import ATTRIBUTE, Kind
 from jobmon_server.db.search.patterns import Pattern, read_pattern
-from jobmon_server.db.search.questions import QUESTIONS, by_attribute, has_attributes, lead
+from jobmon_server.db.search.questions import QUESTIONS, by_attribute, has_attributes, is_live, lead
 from jobmon_server.db.search.regexes import read_regex
 from jobmon_server.db.search.spelling import name_like
 from jobmon_server.db.search.terms import Condition, Entity, Operator, Wrong
@@ -98,6 +98,15 @@ def _values(given: list[Any], one: Callable[[Any], Any]) -> tuple[Any, ...]:
     if periods and len(values) > MOST_PERIODS:
         raise Wrong(f"may have at most {MOST_PERIODS} times")
     return tuple(values)
+
+
+def live_statuses(entity: Entity, conditions: Sequence[Condition]) -> Sequence[Any]:
+    """Return the statuses of live instances that are all that is asked for; none where it is anything else."""
+    if len(conditions) != 1 or not _is_status_of_instance(entity, conditions[0]):
+        return ()
+    value = conditions[0].value
+    values: Sequence[Any] = value if conditions[0].operator in _LISTS else (value,)
+    return values if is_live(values) else ()
 
 
 def clause(entity: Entity, condition: Condition, now: datetime | None) -> ColumnElement[bool]:

@@ -11,11 +11,11 @@ from sqlalchemy.engine import Connection
 from jobmon_server.db import clock
 from jobmon_server.db.models import task, task_instance, workflow, workflow_run
 from jobmon_server.db.reads import every
-from jobmon_server.db.search.conditions import clause
+from jobmon_server.db.search.conditions import clause, live_statuses
 from jobmon_server.db.search.fields import FIELDS, JOINS, SUMMARY, TABLES, Field, id_field
 from jobmon_server.db.search.nested import completed
 from jobmon_server.db.search.orders import after, keys_of, write_cursor
-from jobmon_server.db.search.questions import QUESTIONS, TIMED
+from jobmon_server.db.search.questions import QUESTIONS, TIMED, held_to_live
 from jobmon_server.db.search.terms import Condition, Entity, Page, Query
 from jobmon_server.errors import Malformed
 
@@ -46,7 +46,12 @@ def select_ids(
 
 def count(connection: Connection, entity: Entity, conditions: Sequence[Condition]) -> int:
     """Return how many meet all conditions."""
-    statement = _where(connection, select(func.count()), entity, conditions)
+    statement = select(func.count())
+    if statuses := live_statuses(entity, conditions):
+        among = task_instance.c.status.in_(statuses)
+        statement = held_to_live(_where(connection, statement, entity, ()).where(among), statuses)
+    else:
+        statement = _where(connection, statement, entity, conditions)
     return int(connection.execute(statement).scalar_one())
 
 

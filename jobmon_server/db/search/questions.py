@@ -80,18 +80,33 @@ def _led(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return task_instance.c.id.in_(select(_one.c.id).where(condition))
 
 
+#: What leads to live instances: those that wait for a distributor, and those that have a deadline.
+_LIVE_INDEXES = "ix_task_instance_claim, ix_task_instance_report_by"
+
+
 def lead(statuses: Collection[Any]) -> ColumnElement[bool] | None:
     """Return what leads to instances of these statuses; None if one is terminal, of which there is no index."""
-    if not statuses or not TASK_INSTANCE.live.issuperset(statuses):
+    if not is_live(statuses):
         return None
-    waits, has_deadline = _one.c.waiting_cluster > "", _one.c.report_by > _EARLIEST
-    ways = [waits] if TASK_INSTANCE.initial in statuses else []
-    ways += [has_deadline] if set(statuses) - {TASK_INSTANCE.initial} else []
     # Never by id from the newest, however few MariaDB thinks that it will have to look at.
-    found = by_index(
-        select(_one.c.id).where(or_(*ways)), _one, "ix_task_instance_claim, ix_task_instance_report_by"
-    )
+    found = by_index(select(_one.c.id).where(_among(_one, statuses)), _one, _LIVE_INDEXES)
     return task_instance.c.id.in_(found)
+
+
+def is_live(statuses: Collection[Any]) -> bool:
+    """Tell whether there are statuses, and all of them of live instances."""
+    return bool(statuses) and TASK_INSTANCE.live.issuperset(statuses)
+
+
+def held_to_live(statement: Select[Any], statuses: Collection[Any]) -> Select[Any]:
+    """Have a statement that nothing orders look at live instances alone: no second look at them is needed then."""
+    return by_index(statement.where(_among(task_instance, statuses)), task_instance, _LIVE_INDEXES)
+
+
+def _among(table: FromClause, statuses: Collection[Any]) -> ColumnElement[bool]:
+    ways = [table.c.waiting_cluster > ""] if TASK_INSTANCE.initial in statuses else []
+    ways += [table.c.report_by > _EARLIEST] if set(statuses) - {TASK_INSTANCE.initial} else []
+    return or_(*ways)
 
 
 def _parse_attempt(value: Any) -> tuple[int, int | None]:
