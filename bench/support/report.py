@@ -70,7 +70,7 @@ def _setting(found: Found) -> Iterator[str]:
     yield f"* {machine['cpus']} × {machine['cpu']}, {machine['memory_gib']} GiB, Linux {machine['kernel']}; load before: {machine['load_before'][0]}"
     yield f"* {', '.join(f'{name} {version}' for name, version in found['versions'].items())}"
     yield f"* server: {_pairs(run['server'])}"
-    yield f"* MariaDB: {_pairs({name: value for name, value in run['mariadb'].items() if name not in {'version', 'datadir'}})}"
+    yield f"* MariaDB: {_pairs({name: value for name, value in run['mariadb'].items() if name != 'version'})}"
     for name, section in found["figures"].items():
         if "failed" in section:
             yield f"* **{name} failed in this run and is missing below:** {section['failed']}"

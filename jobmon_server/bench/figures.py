@@ -20,7 +20,6 @@ SHOWN = (
     "tx_isolation",
     "innodb_buffer_pool_size",
     "innodb_log_file_size",
-    "datadir",
 )
 
 
