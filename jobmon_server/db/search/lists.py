@@ -15,7 +15,7 @@ from jobmon_server.db.search.conditions import clause, live_statuses
 from jobmon_server.db.search.fields import FIELDS, JOINS, SUMMARY, TABLES, Field, id_field
 from jobmon_server.db.search.nested import completed
 from jobmon_server.db.search.orders import after, keys_of, write_cursor
-from jobmon_server.db.search.questions import QUESTIONS, TIMED, held_to_live
+from jobmon_server.db.search.questions import QUESTIONS, TIMED, found_first, held_to_live
 from jobmon_server.db.search.terms import Condition, Entity, Page, Query
 from jobmon_server.errors import Malformed
 
@@ -66,6 +66,8 @@ def list_rows(connection: Connection, entity: Entity, query: Query) -> Page:
     columns += [key.field.sorted_by.label(key.label) for key in keys]
     used = [*shown, *(key.field for key in keys)]
     statement = _where(connection, select(*columns), entity, query.conditions, used)
+    if live_statuses(entity, query.conditions):
+        statement = found_first(statement)
     if query.after is not None:
         statement = statement.where(after(keys, query.after))
     if query.distinct:
