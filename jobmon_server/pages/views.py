@@ -7,13 +7,14 @@ from typing import Any
 from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from jobmon_client.states import Status
 from jobmon_server.actions.explain import explain
 from jobmon_server.db import pages as listed
 from jobmon_server.db import reads
 from jobmon_server.db.search import list_rows
 from jobmon_server.errors import JobmonServerError, Unauthorized, Unknown
-from jobmon_server.fsm.task_instance import FAILED, TASK_INSTANCE
+from jobmon_server.fsm.task import TASK
+from jobmon_server.fsm.task_instance import TASK_INSTANCE
+from jobmon_server.fsm.workflow import WORKFLOW, WORKFLOW_RUN
 from jobmon_server.pages.asking import KINDS, ROWS, asked
 from jobmon_server.routes.authentication import COOKIE, PAGES
 from jobmon_server.routes.wire import read
@@ -27,6 +28,9 @@ pages = Blueprint(
     static_url_path="/static",
 )
 ERRORS_SHOWN = 100
+_GROUPS: dict[Any, Any] = {
+    table.statuses: table.groups for table in (TASK_INSTANCE, TASK, WORKFLOW, WORKFLOW_RUN)
+}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -126,15 +130,9 @@ def refuse(error: JobmonServerError) -> Response:
 
 @pages.app_template_filter("tone")
 def tone(status: Any) -> str:
-    """Return how a status is coloured: well, badly, under way, or nothing special."""
-    words = {"DONE": "good", "PAUSED": "held", "HALTED": "held", "STOPPED": "held"}
-    if isinstance(status, Status):
-        bad = {str(one) for one in FAILED} | {"FAILED"}
-        live = {str(one) for one in TASK_INSTANCE.live} | {"RUNNING", "INSTANTIATING"}
-        return words.get(str(status)) or (
-            "bad" if str(status) in bad else "live" if str(status) in live else "plain"
-        )
-    return "plain"
+    """Return how a status is coloured: by its group, as the tables have it."""
+    groups = _GROUPS.get(type(status), {})
+    return str(groups.get(status, "plain"))
 
 
 @pages.app_template_filter("time")
