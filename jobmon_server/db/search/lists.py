@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, FromClause, Select, func, select
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db import clock
@@ -15,7 +15,7 @@ from jobmon_server.db.search.conditions import clause, live_statuses
 from jobmon_server.db.search.fields import FIELDS, JOINS, SUMMARY, TABLES, Field, id_field
 from jobmon_server.db.search.nested import completed
 from jobmon_server.db.search.orders import after, keys_of, write_cursor
-from jobmon_server.db.search.questions import QUESTIONS, TIMED, found_first, held_to_live
+from jobmon_server.db.search.questions import LIVE_FIRST, QUESTIONS, TIMED, found_first, held_to_live
 from jobmon_server.db.search.terms import Condition, Entity, Page, Query
 from jobmon_server.errors import Malformed
 
@@ -65,9 +65,7 @@ def list_rows(connection: Connection, entity: Entity, query: Query) -> Page:
     columns = [field.shown.label(field.name) for field in shown]
     columns += [key.field.sorted_by.label(key.label) for key in keys]
     used = [*shown, *(key.field for key in keys)]
-    statement = _where(connection, select(*columns), entity, query.conditions, used)
-    if live_statuses(entity, query.conditions):
-        statement = found_first(statement)
+    statement = _listed(connection, select(*columns), entity, query, used)
     if query.after is not None:
         statement = statement.where(after(keys, query.after))
     if query.distinct:
@@ -88,6 +86,15 @@ def list_rows(connection: Connection, entity: Entity, query: Query) -> Page:
     return Page(
         shown_rows, write_cursor(keys, found[-1]) if more else None, total if query.with_total else None
     )
+
+
+def _listed(
+    connection: Connection, statement: Select[Any], entity: Entity, query: Query, used: Iterable[Field]
+) -> Select[Any]:
+    if statuses := live_statuses(entity, query.conditions):
+        statement = _where(connection, statement, entity, (), used, LIVE_FIRST)
+        return found_first(statement.where(task_instance.c.status.in_(statuses)), statuses)
+    return _where(connection, statement, entity, query.conditions, used)
 
 
 def _total(connection: Connection, entity: Entity, query: Query, fields: Sequence[str]) -> int | None:
@@ -125,11 +132,12 @@ def _where(
     entity: Entity,
     conditions: Sequence[Condition],
     used: Iterable[Field] = (),
+    start: FromClause | None = None,
 ) -> Select[Any]:
-    """Join what the fields and conditions need, and apply the conditions."""
+    """Join what the fields and conditions need to the entity's table, or to another start with it, and apply the conditions."""
+    statement = statement.select_from(TABLES[entity] if start is None else start)
     known: Mapping[str, Any] = {**FIELDS[entity], **QUESTIONS[entity]}
     asked = [known[one.field] for one in conditions if one.field in known]
-    statement = statement.select_from(TABLES[entity])
     needed = {name for one in (*used, *asked) for name in one.joins}
     for name, join in JOINS[entity].items():
         if name in needed:

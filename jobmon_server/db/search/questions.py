@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, and_, false, not_, or_, select, tuple_
 
 from jobmon_server.db.attributes import attribute_digest
+from jobmon_server.db.in_order import InOrder
 from jobmon_server.db.models import task, task_instance, workflow, workflow_run
 from jobmon_server.db.models_control import task_attribute, workflow_attribute
 from jobmon_server.db.pairs import by_index
@@ -103,11 +104,13 @@ def held_to_live(statement: Select[Any], statuses: Collection[Any]) -> Select[An
     return by_index(statement.where(_among(task_instance, statuses)), task_instance, _LIVE_INDEXES)
 
 
-def found_first(statement: Select[Any]) -> Select[Any]:
-    """Have a list of what `lead` leads to take each instance by its id, and never read all of them beside."""
-    for dialect in ("mysql", "mariadb"):
-        statement = statement.with_hint(task_instance, "FORCE INDEX FOR JOIN (PRIMARY)", dialect)
-    return statement
+#: What a list of live instances reads: those first, then each by its id, and never all in the order of their ids.
+LIVE_FIRST = InOrder(_one, task_instance, _one.c.id == task_instance.c.id)
+
+
+def found_first(statement: Select[Any], statuses: Collection[Any]) -> Select[Any]:
+    """Have a list that reads `LIVE_FIRST` find the live instances of these statuses by their indexes."""
+    return by_index(statement.where(_among(_one, statuses)), _one, _LIVE_INDEXES)
 
 
 def _among(table: FromClause, statuses: Collection[Any]) -> ColumnElement[bool]:
