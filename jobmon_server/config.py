@@ -35,7 +35,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 5070
     workers: int = 0
-    threads: int = 8
+    threads: int = 16
     reaper_period: float = 1.0
     lease: float = 10.0
     while_used: str = ""

@@ -75,7 +75,7 @@ def test_an_empty_database_is_measured_and_is_empty_again(empty_database_url: st
     assert set(found["figures"]) == ALWAYS | (set() if is_sqlite else BARE)
     assert {one["errors"] for one in found["figures"].values()} == {0}
     assert all(one["per_second"] > 0 for one in found["figures"].values())
-    assert found["server"] == {"workers": 1, "threads": 8}
+    assert found["server"] == {"workers": 1, "threads": 16}
     assert ("journal_mode" if is_sqlite else "innodb_flush_log_at_trx_commit") in found["database"]
     assert holds(empty_database_url) == []
     assert list(tmp_path.rglob("*.server")) == []

@@ -26,7 +26,7 @@ def test_the_defaults_are_one_sqlite_server_on_loopback(tmp_path: Path) -> None:
     settings = load(tmp_path)
 
     assert settings.database_url == f"sqlite:///{tmp_path}/jobmon/jobmon.db"
-    assert (settings.host, settings.port, settings.workers, settings.threads) == ("127.0.0.1", 5070, 1, 8)
+    assert (settings.host, settings.port, settings.workers, settings.threads) == ("127.0.0.1", 5070, 1, 16)
     assert settings.reaper_period == 1.0
 
 
