@@ -15,7 +15,7 @@ from jobmon_server.actions.exchange import Exchanged, exchange
 from jobmon_server.actions.reports import Report
 from jobmon_server.actions.scaling import with_resources
 from jobmon_server.db import pairs
-from jobmon_server.db.moves import Change, write, write_many
+from jobmon_server.db.moves import Change, write_many
 from jobmon_server.fsm.task import LIVE
 
 
@@ -51,7 +51,7 @@ def report(connection: Connection, task_instance_id: int, news: Report) -> Verdi
     if was is None:
         return Verdict(Outcome.UNKNOWN, task_instance_id)
     (change,) = with_resources(connection, [decide(was, news)])
-    write(connection, change)
+    write_many(connection, [change])
     said = verdict(change, news)
     told = exchange(connection, [(change, news)])
     return replace(said, exchanged=told[0]) if told else said

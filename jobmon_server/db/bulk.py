@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, Update, bindparam, case, update
+from sqlalchemy import ColumnElement, Table, bindparam, case, update
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.types import UserDefinedType
 
+from jobmon_server.db.kept import Kept
 from jobmon_server.db.transaction import LostRace
 
 #: How many rows a statement may have. A database looks for a row's value from the first on: longer ones cost more a row.
@@ -89,15 +90,13 @@ def _update_each(
     _execute(connection, _statement(table, columns, varying, size), facts, len(members))
 
 
-def _execute(connection: Connection, statement: Update, facts: dict[str, Any], number: int) -> None:
-    if connection.execute(statement, facts).rowcount != number:
+def _execute(connection: Connection, statement: Kept, facts: dict[str, Any], number: int) -> None:
+    if statement.change(connection, facts) != number:
         raise LostRace
 
 
 @lru_cache(maxsize=SHAPES)
-def _statement(
-    table: Table, columns: tuple[str, ...], varying: tuple[str, ...] = (), size: int = 0
-) -> Update:
+def _statement(table: Table, columns: tuple[str, ...], varying: tuple[str, ...] = (), size: int = 0) -> Kept:
     """Make the statement of a shape: what all rows get alike, and what each of so many gets of its own, by its id."""
     ids = [bindparam(f"id_{place}", type_=table.c.id.type) for place in range(size)]
     new: dict[str, Any] = {}
@@ -111,4 +110,4 @@ def _statement(
         new[name] = case(*its_own, else_=column) if name in varying else alike
     old = bindparam("was", type_=table.c.status.type)
     which = table.c.id.in_(ids) if ids else with_ids(table)
-    return update(table).where(which, table.c.status == old).values(new)
+    return Kept(update(table).where(which, table.c.status == old).values(new))

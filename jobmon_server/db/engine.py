@@ -16,8 +16,8 @@ LOCK_WAIT_SECONDS = 5
 POOL_WAIT_SECONDS = 30
 CONNECT_SECONDS = 5
 REPLY_SECONDS = 120
-#: How many compiled statements are kept: as many shapes as `db.bulk` makes, and all others.
-KEPT_STATEMENTS = 2_000
+#: How many compiled statements are kept, beside those of `db.kept`.
+KEPT_STATEMENTS = 1_000
 
 
 def make_engine(url: str | URL, pool_size: int = 10) -> Engine:

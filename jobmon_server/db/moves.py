@@ -8,43 +8,40 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Reporter
 from jobmon_server.db.bulk import update_many, with_ids
+from jobmon_server.db.kept import Kept
 from jobmon_server.db.models import task, task_instance
 from jobmon_server.db.models_control import metric_sample, task_instance_attribute
 from jobmon_server.db.models_records import error_log, journal
 from jobmon_server.db.noted import note
 from jobmon_server.db.pairs import Locked, by_index
 from jobmon_server.db.samples import Sample
-from jobmon_server.db.transaction import LostRace
 from jobmon_server.db.upsert import upsert
 from jobmon_server.fsm.plan import By, Plan
 from jobmon_server.tally import Noted
 
-# Made once: a statement object remembers what it is known by in the cache of compiled ones.
-_GUARDED = {
-    table.name: update(table).where(table.c.id == bindparam("row_id"), table.c.status == bindparam("was"))
-    for table in (task_instance, task)
-}
-_DECIDED = insert(journal)
 _TOLD = ("was", "wanted", "outcome", "task_from", "task_to", "reporter", "reason", "time")
+_DECIDED = Kept(insert(journal), ("task_instance_id", *_TOLD, "reporter_id"))
 #: By whether its reporter is who holds the instance: a decision alike for many, told once.
 _DECIDED_FOR_ALL = {
-    by_holder: insert(journal).from_select(
-        ["task_instance_id", *_TOLD, "reporter_id"],
-        by_index(
-            select(
-                task_instance.c.id,
-                *(bindparam(name, type_=journal.c[name].type) for name in _TOLD),
-                task_instance.c.worker_id
-                if by_holder
-                else bindparam("reporter_id", type_=journal.c.reporter_id.type),
-            ).where(with_ids(task_instance)),
-            task_instance,
-        ),
+    by_holder: Kept(
+        insert(journal).from_select(
+            ["task_instance_id", *_TOLD, "reporter_id"],
+            by_index(
+                select(
+                    task_instance.c.id,
+                    *(bindparam(name, type_=journal.c[name].type) for name in _TOLD),
+                    task_instance.c.worker_id
+                    if by_holder
+                    else bindparam("reporter_id", type_=journal.c.reporter_id.type),
+                ).where(with_ids(task_instance)),
+                task_instance,
+            ),
+        )
     )
     for by_holder in (False, True)
 }
@@ -72,27 +69,6 @@ class Change:
     error: str | None = None
     attributes: dict[str, Any] | None = None
     sample: Sample | None = None
-
-
-def write(connection: Connection, change: Change) -> None:
-    """Write one change: two guarded updates at most, the journal row, and the error-log entry of a failure."""
-    if change.instance:
-        _update_one(
-            connection,
-            task_instance,
-            change.was.task_instance_id,
-            change.was.pair.task_instance,
-            change.instance,
-        )
-    if change.task:
-        _update_one(connection, task, change.was.task_id, change.was.pair.task, change.task)
-    if change.is_journalled:
-        connection.execute(_DECIDED, _journal_row(change))
-    if change.error is not None:
-        connection.execute(_FAILED, _error_row(change))
-    if change.attributes or change.sample is not None:
-        _keep(connection, [change])
-    note(connection, _noted(change))
 
 
 def write_many(connection: Connection, changes: Sequence[Change]) -> None:
@@ -130,13 +106,13 @@ def _write_down(connection: Connection, changes: Sequence[Change]) -> None:
         else:
             write_down_for_all(connection, some[0], [change.was.task_instance_id for change in some])
     if few:
-        connection.execute(_DECIDED, [_journal_row(change) for change in few])
+        _DECIDED.each(connection, [_journal_row(change) for change in few])
 
 
 def write_down_for_all(connection: Connection, change: Change, task_instance_ids: Sequence[int]) -> None:
     """Write one decision into the journal of many instances, as if each had been made by itself."""
     facts = {**_journal_row(change), "ids": task_instance_ids}
-    connection.execute(_DECIDED_FOR_ALL[_is_by_holder(change)], facts)
+    _DECIDED_FOR_ALL[_is_by_holder(change)].change(connection, facts)
 
 
 def _is_by_holder(change: Change) -> bool:
@@ -163,11 +139,6 @@ def _keep(connection: Connection, changes: Sequence[Change]) -> None:
             ]
     upsert(connection, task_instance_attribute, attributes)
     upsert(connection, metric_sample, samples)
-
-
-def _update_one(connection: Connection, table: Table, row_id: int, was: Any, values: dict[str, Any]) -> None:
-    if connection.execute(_GUARDED[table.name], {"row_id": row_id, "was": was, **values}).rowcount != 1:
-        raise LostRace
 
 
 def note_times(connection: Connection, change: Change, times: int) -> None:

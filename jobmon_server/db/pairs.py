@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Row
 
 from jobmon_client.states import Reporter
 from jobmon_server.db.bulk import with_ids
+from jobmon_server.db.kept import Kept
 from jobmon_server.db.models import task, task_instance
 from jobmon_server.db.pair_rows import INSTANCE, TASK, InstanceRow, TaskRow
 from jobmon_server.fsm.plan import By, Pair
@@ -89,18 +90,20 @@ def _many(table: Table, packed: Any, columns: Sequence[Any], *, wait: bool) -> S
 
 
 _BOTH = (False, True)
-#: By whether what a worker needs is fetched too, and whether a row that is locked is waited for. Made once: a statement
-#: object remembers what it is known by in the cache of compiled ones.
+#: By whether what a worker needs is fetched too, and whether a row that is locked is waited for.
 _LOCK_ONE = {
-    (assigned, wait): _one((*_ASSIGNED_INSTANCE, *_ASSIGNED_TASK) if assigned else (), wait=wait)
+    (assigned, wait): Kept(_one((*_ASSIGNED_INSTANCE, *_ASSIGNED_TASK) if assigned else (), wait=wait))
     for assigned, wait in product(_BOTH, _BOTH)
 }
 _LOCK_INSTANCES = {
-    (assigned, wait): _many(task_instance, INSTANCE.column, _ASSIGNED_INSTANCE if assigned else (), wait=wait)
+    (assigned, wait): Kept(
+        _many(task_instance, INSTANCE.column, _ASSIGNED_INSTANCE if assigned else (), wait=wait)
+    )
     for assigned, wait in product(_BOTH, _BOTH)
 }
 _LOCK_TASKS = {
-    assigned: _many(task, TASK.column, _ASSIGNED_TASK if assigned else (), wait=False) for assigned in _BOTH
+    assigned: Kept(_many(task, TASK.column, _ASSIGNED_TASK if assigned else (), wait=False))
+    for assigned in _BOTH
 }
 
 
@@ -112,11 +115,10 @@ def lock(
     `assignment` fetches, by the same statement, what a worker needs to start the command. Without `wait` None is the
     answer, too, where either is locked by somebody else.
     """
-    statement = _LOCK_ONE[assignment, wait]
-    row = connection.execute(statement, {"task_instance_id": task_instance_id}).one_or_none()
-    if row is None:
+    rows = _LOCK_ONE[assignment, wait].rows(connection, {"task_instance_id": task_instance_id})
+    if not rows:
         return None
-    instance, its_task, *assigned = row
+    instance, its_task, *assigned = rows[0]
     was, task_was = INSTANCE.unpack(instance), TASK.unpack(its_task)
     return _locked(was, task_was, was.now, _assignment(was, task_was, *assigned) if assignment else None)
 
@@ -134,7 +136,7 @@ def lock_many(
     if len(ids) == 1:
         was = lock(connection, ids[0], assignment=assignment, wait=wait)
         return LockedMany({ids[0]: was} if was else {}, () if was or wait else tuple(ids))
-    rows = connection.execute(_LOCK_INSTANCES[assignment, wait], {"ids": ids}).all() if ids else []
+    rows = _LOCK_INSTANCES[assignment, wait].rows(connection, {"ids": ids}) if ids else []
     locked = _with_tasks(connection, rows, assignment=assignment)
     if wait:
         return locked
@@ -142,13 +144,13 @@ def lock_many(
 
 
 def _with_tasks(
-    connection: Connection, instances: Sequence[Row[Any]], *, assignment: bool = False
+    connection: Connection, instances: Sequence[tuple[Any, ...]], *, assignment: bool = False
 ) -> LockedMany:
     if not instances:
         return LockedMany({})
     rows = [(INSTANCE.unpack(row[0]), row[1:]) for row in instances]
     task_ids = sorted({was.task_id for was, _ in rows})
-    found = connection.execute(_LOCK_TASKS[assignment], {"ids": task_ids})
+    found = _LOCK_TASKS[assignment].rows(connection, {"ids": task_ids})
     tasks = {one.id: (one, row[1:]) for row in found for one in (TASK.unpack(row[0]),)}
     # One instant for all: what a batch writes is then alike, and is written set-based.
     now = max(was.now for was, _ in rows)

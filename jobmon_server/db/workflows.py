@@ -19,6 +19,7 @@ from jobmon_client.states import (
 )
 from jobmon_server.db import callbacks, clock
 from jobmon_server.db.keeping import not_deleted
+from jobmon_server.db.kept import Kept
 from jobmon_server.db.models import array, task, workflow, workflow_run
 from jobmon_server.db.pairs import by_index
 from jobmon_server.db.transaction import LostRace
@@ -151,7 +152,7 @@ _READY = _has(*sorted(QUEUEABLE), released=0, upstreams_left=0).label("ready")
 _FACTS = select(*(_has(status).label(status.name) for status in TaskStatus), _READY)
 #: Tasks that are DONE and have not yet told their downstreams.
 _UNRELEASED = _has(TaskStatus.DONE, released=0)
-_IS_GOING = select(_has(*sorted(LIVE)))
+_IS_GOING = Kept(select(_has(*sorted(LIVE))))
 
 
 def read_facts(connection: Connection, locked: LockedWorkflow) -> Facts:
@@ -169,7 +170,8 @@ def read_facts(connection: Connection, locked: LockedWorkflow) -> Facts:
 
 def has_live_tasks(connection: Connection, workflow_id: int) -> bool:
     """Tell, by one probe and without a lock, whether anything is queued, launched or running."""
-    return bool(connection.execute(_IS_GOING, {"workflow_id": workflow_id}).scalar_one())
+    ((is_going,),) = _IS_GOING.rows(connection, {"workflow_id": workflow_id})
+    return bool(is_going)
 
 
 def unsettled(connection: Connection, statuses: frozenset[WorkflowStatus], limit: int) -> list[int]:
