@@ -55,7 +55,11 @@ class Kept:
 
     def each(self, connection: Connection, many: Sequence[Facts]) -> None:
         """Run a write for each of many. Raises DBAPIError."""
-        self._spelling(connection).run_each(connection, many).close()
+        if len(many) == 1:
+            # What the driver does to make one statement of many costs half as much again.
+            self.change(connection, many[0])
+        elif many:
+            self._spelling(connection).run_each(connection, many).close()
 
     def _spelling(self, connection: Connection) -> _Spelling:
         dialect = connection.dialect
