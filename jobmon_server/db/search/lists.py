@@ -9,13 +9,21 @@ from sqlalchemy import ColumnElement, FromClause, Select, func, select
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db import clock
+from jobmon_server.db.in_order import InOrder
 from jobmon_server.db.models import task, task_instance, workflow, workflow_run
 from jobmon_server.db.reads import every
 from jobmon_server.db.search.conditions import clause, live_statuses
 from jobmon_server.db.search.fields import FIELDS, JOINS, SUMMARY, TABLES, Field, id_field
 from jobmon_server.db.search.nested import completed
-from jobmon_server.db.search.orders import after, keys_of, write_cursor
-from jobmon_server.db.search.questions import LIVE_FIRST, QUESTIONS, TIMED, found_first, held_to_live
+from jobmon_server.db.search.orders import Key, after, keys_of, write_cursor
+from jobmon_server.db.search.questions import (
+    LIVE_FIRST,
+    QUESTIONS,
+    TIMED,
+    Question,
+    found_first,
+    held_to_live,
+)
 from jobmon_server.db.search.terms import Condition, Entity, Page, Query
 from jobmon_server.errors import Malformed
 
@@ -65,15 +73,12 @@ def list_rows(connection: Connection, entity: Entity, query: Query) -> Page:
     columns = [field.shown.label(field.name) for field in shown]
     columns += [key.field.sorted_by.label(key.label) for key in keys]
     used = [*shown, *(key.field for key in keys)]
-    statement = _listed(connection, select(*columns), entity, query, used)
-    if query.after is not None:
-        statement = statement.where(after(keys, query.after))
     if query.distinct:
-        statement = statement.distinct()
-    # One row more than are shown tells whether there is another page.
-    statement = (
-        statement.order_by(*(key.ordering for key in keys)).limit(query.limit + 1).offset(query.offset)
-    )
+        statement = _where(connection, select(*columns), entity, query.conditions, used).distinct()
+        statement = _cut(statement, keys, query)
+    else:
+        statement = _joined(select(*columns), entity, used, _page(connection, entity, query, keys))
+        statement = statement.order_by(*(key.ordering for key in keys))
     rows = every(connection, statement)
     found = rows[: query.limit]
     more = len(rows) > len(found)
@@ -88,13 +93,25 @@ def list_rows(connection: Connection, entity: Entity, query: Query) -> Page:
     )
 
 
-def _listed(
-    connection: Connection, statement: Select[Any], entity: Entity, query: Query, used: Iterable[Field]
-) -> Select[Any]:
+def _page(connection: Connection, entity: Entity, query: Query, keys: Sequence[Key]) -> FromClause:
+    """Find the rows of a page by their ids alone, and only then read them: what is sorted and left out stays small."""
+    table = TABLES[entity]
+    statement, used = select(table.c.id), [key.field for key in keys]
     if statuses := live_statuses(entity, query.conditions):
         statement = _where(connection, statement, entity, (), used, LIVE_FIRST)
-        return found_first(statement.where(task_instance.c.status.in_(statuses)), statuses)
-    return _where(connection, statement, entity, query.conditions, used)
+        statement = found_first(statement.where(task_instance.c.status.in_(statuses)), statuses)
+    else:
+        statement = _where(connection, statement, entity, query.conditions, used)
+    page = _cut(statement, keys, query).subquery("page")
+    return InOrder(page, table, page.c.id == table.c.id)
+
+
+def _cut(statement: Select[Any], keys: Sequence[Key], query: Query) -> Select[Any]:
+    """Cut a page out; one row more than are shown tells whether there is another page."""
+    if query.after is not None:
+        statement = statement.where(after(keys, query.after))
+    ordered = statement.order_by(*(key.ordering for key in keys))
+    return ordered.limit(query.limit + 1).offset(query.offset)
 
 
 def _total(connection: Connection, entity: Entity, query: Query, fields: Sequence[str]) -> int | None:
@@ -135,15 +152,23 @@ def _where(
     start: FromClause | None = None,
 ) -> Select[Any]:
     """Join what the fields and conditions need to the entity's table, or to another start with it, and apply the conditions."""
-    statement = statement.select_from(TABLES[entity] if start is None else start)
     known: Mapping[str, Any] = {**FIELDS[entity], **QUESTIONS[entity]}
     asked = [known[one.field] for one in conditions if one.field in known]
-    needed = {name for one in (*used, *asked) for name in one.joins}
-    for name, join in JOINS[entity].items():
-        if name in needed:
-            # Each row has its parents: outer, so that no database begins with the other table for want of a better idea.
-            statement = statement.outerjoin(join.table, join.on)
+    statement = _joined(statement, entity, (*used, *asked), TABLES[entity] if start is None else start)
     statement = statement.where(_IS_THERE[entity])
     is_timed = any(one.field in TIMED for one in conditions)
     now = clock.read_clock(connection) if is_timed else None
     return statement.where(*(clause(entity, one, now) for one in conditions))
+
+
+def _joined(
+    statement: Select[Any], entity: Entity, used: Iterable[Field | Question], start: FromClause
+) -> Select[Any]:
+    """Begin with the start, and join what the fields and questions need."""
+    statement = statement.select_from(start)
+    needed = {name for one in used for name in one.joins}
+    for name, join in JOINS[entity].items():
+        if name in needed:
+            # Each row has its parents: outer, so that no database begins with the other table for want of a better idea.
+            statement = statement.outerjoin(join.table, join.on)
+    return statement
