@@ -7,7 +7,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Event
 from typing import Any
 
 import structlog
@@ -27,7 +26,8 @@ log = structlog.get_logger(__name__)
 QUEUE_LIMIT = 5_000
 QUEUE_PERIOD = 1.0
 QUEUE_PAUSE = 0.02
-"""Seconds between two calls at least: what ends meanwhile is queued for in one."""
+IDLE_SHARE = 3.0
+"""Between two calls are so many seconds at least, and after one that found nothing ready so many times as long as it took."""
 PROGRESS_PERIOD = 0.25
 CONFIRM_TIMEOUT = 10.0
 COLD, HOT = "cold", "hot"
@@ -148,11 +148,11 @@ class Execution:
         self._workflow_id = 0
         self._on_progress = on_progress
         self._interrupts = interrupts
-        self._changed = Event()
+        self._changed = threading.Event()
         self._began = time.monotonic()
         self._progress_at = 0.0
         self._run_id = 0
-        self._over = Event()
+        self._over = threading.Event()
         self._increment = connection.settings.run_increment
         # A server that is lost in the middle is waited for: commands live on, and their results with them.
         self._api = connection.another(budget=None, stop=interrupts.first)
@@ -232,6 +232,7 @@ class Execution:
         """Queue what becomes ready, until the run has ended or a signal came."""
         while not self._interrupts.first.is_set():
             self._changed.clear()
+            began = time.monotonic()
             try:
                 batches = self._api.queue_tasks(self._run_id, limit=QUEUE_LIMIT)
             except Refused as refused:
@@ -241,9 +242,10 @@ class Execution:
             queued = sum(len(batch["task_instance_ids"]) for batch in batches)
             if queued:
                 self._crew.wake()
+            pause = max(QUEUE_PAUSE, 0.0 if queued else IDLE_SHARE * (time.monotonic() - began))
             if self._is_over():
                 return
-            if queued < QUEUE_LIMIT and not self._interrupts.first.wait(QUEUE_PAUSE):
+            if queued < QUEUE_LIMIT and not self._interrupts.first.wait(pause):
                 self._changed.wait(QUEUE_PERIOD)
 
     def _is_over(self) -> bool:

@@ -134,11 +134,11 @@ class LocalCluster:
             return most - len(self._in_hand) if len(self._in_hand) <= most // 2 else 0
 
     def _most(self) -> int:
-        """Return how many to hold: twice the slots and some, or what was done in the last second if that is more."""
+        """Return how many to hold: twice the slots and some, or twice what was done in the last second if that is more."""
         horizon = time.monotonic() - 1.0
         while self._ends and self._ends[0] < horizon:
             self._ends.popleft()
-        return max(2 * self._context.settings.concurrency + 8, min(len(self._ends), MOST))
+        return max(2 * self._context.settings.concurrency + 8, min(2 * len(self._ends), MOST))
 
     def check(self, distributor_ids: Collection[str]) -> None:
         """Have the agent ask the server about these at once."""

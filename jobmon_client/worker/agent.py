@@ -69,7 +69,7 @@ class Agent:
         self._heartbeats = Heartbeats(
             self._api(min(settings.request_timeout, pace.increment / 2), settings.heartbeat_interval / 2),
             pace=pace,
-            running=lambda: tuple(supervisor.running),
+            running=supervisor.held,
             obey=lambda reply: self._waiter.post(lambda: supervisor.obey(reply)),
         )
         self._finished = threading.Event()
@@ -129,14 +129,14 @@ class Agent:
         return self._finished.wait(timeout)
 
     def _run(self) -> None:
-        while not self._over():
+        while not self._over() or self._supervisor.changes.wait() is not None:
             try:
                 self._waiter.wait(self._timeout())
                 self._supervisor.keep_time()
                 self._supervisor.ask_leave()
                 self._lose_patience()
-                change = self._supervisor.take_change()
-                if change.started or change.ended:
+                self._watch.flush()
+                if (change := self._supervisor.take_change()) is not None:
                     self._changed(change)
             except Exception:  # the top of a long-lived loop: the other commands need us
                 log.exception("agent_step_failed")
@@ -160,7 +160,7 @@ class Agent:
             self._give_up_at = time.monotonic() + self._last_patience
 
     def _timeout(self) -> float | None:
-        waits = [self._supervisor.timeout()]
+        waits = [self._supervisor.timeout(), self._supervisor.changes.wait()]
         if self._give_up_at is not None:
             waits.append(max(0.0, self._give_up_at - time.monotonic()))
         return min((one for one in waits if one is not None), default=None)

@@ -42,6 +42,7 @@ class Guardian:
             env={},
             start_new_session=True,
         )
+        self._unsaid = ""
         threading.Thread(target=self._shell.wait, name="guardian wait", daemon=True).start()
 
     @property
@@ -51,23 +52,27 @@ class Guardian:
 
     def watch(self, group: int) -> None:
         """This group runs."""
-        self._say(f"+ {group}")
+        self._unsaid += f"+ {group}\n"
+        self.flush()
 
     def forget(self, group: int) -> None:
-        """This group has ended."""
-        self._say(f"- {group}")
+        """This group has ended; that is said with the next that runs, for which it mostly makes room, or by `flush`."""
+        self._unsaid += f"- {group}\n"
 
     def close(self) -> None:
         """The agent ends by itself, and has ended its commands."""
-        self._say("q")
+        self._unsaid += "q\n"
+        self.flush()
         if self._shell.stdin is not None:
             self._shell.stdin.close()
 
-    def _say(self, line: str) -> None:
-        if self._shell.stdin is None or self._shell.stdin.closed:
+    def flush(self) -> None:
+        """Say what was not said yet: each time wakes the process."""
+        said, self._unsaid = self._unsaid, ""
+        if not said or self._shell.stdin is None or self._shell.stdin.closed:
             return
         try:
-            os.write(self._shell.stdin.fileno(), f"{line}\n".encode("ascii"))
+            os.write(self._shell.stdin.fileno(), said.encode("ascii"))
         except BrokenPipeError:  # somebody killed it: what is on disk remains
             log.warning("guardian_gone")
             self._shell.stdin.close()

@@ -89,8 +89,10 @@ def last_line(path: Path) -> str | None:
 def tail(path: Path, limit: int = 10_000) -> str:
     """Return the last `limit` bytes of the file as text, beginning at a character's border; "" if it cannot be read."""
     try:
+        size = path.stat().st_size
+        if not size:
+            return ""
         with path.open("rb") as file:
-            size = file.seek(0, 2)
             file.seek(max(0, size - limit))
             found = file.read(limit)
     except OSError:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
-from jobmon_client.states import TaskInstanceStatus
+from jobmon_client.states import ReasonCode, TaskInstanceStatus
+from jobmon_client.worker import result
 from jobmon_client.worker.items import LogFiles, WorkItem, tail
 from jobmon_client.worker.pace import Pace
 from jobmon_client.worker.process import Ended, Process
@@ -23,6 +24,7 @@ class Phase(Enum):
 
     WAITING = auto()  # for a slot
     ASKED = auto()  # the server has been asked whether the command may start
+    GRANTED = auto()  # it may; there is no slot yet
     RUNNING = auto()
     LINGERING = auto()  # the leader is dead, told to; others of its group are still cleaning up
     REPORTED = auto()  # dead; the server has not confirmed yet
@@ -40,6 +42,11 @@ class Order:
     code: str | None = None
 
 
+KILLED = Order(
+    "the command was ended by a kill command", TaskInstanceStatus.ERROR, ReasonCode.KILLED_BY_COMMAND.value
+)
+
+
 @dataclass(slots=True, eq=False)
 class Job:
     """The agent's note on one item; touched by the agent's thread alone."""
@@ -52,6 +59,7 @@ class Job:
     ended: Ended | None = None
     has_result: bool = False
     result: Any = None  # JSON; None is a result too
+    told: Sequence[Mapping[str, Any]] = ()  # commands of the server that wait for its start
     obeyed: dict[int, str] = field(default_factory=dict)  # what was made of each command, by its id
     is_measured: bool = False  # and the server has not answered yet
     progress: str | None = None  # as the server was told
@@ -62,6 +70,13 @@ class Job:
         """Return the id of the task instance."""
         return self.item.task_instance_id
 
+    def start(self, environment: Mapping[str, str]) -> Process:
+        """Start its command; raise OSError or ValueError if the system does not take it."""
+        result.prepare(self.files.result)
+        result.prepare(self.files.progress)
+        files = {result.VARIABLE: str(self.files.result), result.PROGRESS: str(self.files.progress)}
+        return Process(self.item.command, {**environment, **self.item.variables(), **files}, self.files)
+
 
 @dataclass(frozen=True, slots=True)
 class Reports:
@@ -69,6 +84,8 @@ class Reports:
 
     worker_id: str
     pace: Pace
+    nodename: str = field(default_factory=socket.gethostname)
+    process_group_id: int = field(default_factory=lambda: os.getpgid(0))
 
     def running(self, job: Job) -> dict[str, Any]:
         """Ask leave to start."""
@@ -76,8 +93,8 @@ class Reports:
             "task_instance_id": job.id,
             "report": "log_running",
             "worker_id": self.worker_id,
-            "nodename": socket.gethostname(),
-            "process_group_id": os.getpgid(0),
+            "nodename": self.nodename,
+            "process_group_id": self.process_group_id,
             "distributor_id": job.item.distributor_id,
             "stdout": str(job.files.stdout),
             "stderr": str(job.files.stderr),

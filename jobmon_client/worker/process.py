@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobmon_client.worker.groups import read_short
 from jobmon_client.worker.items import LogFiles
 
 # Python ignores SIGPIPE and SIGXFSZ, the agent SIGINT; an ignored signal would stay ignored in the command.
@@ -37,20 +38,11 @@ class Process:
 
     def __init__(self, command: str, environment: Mapping[str, str], files: LogFiles) -> None:
         """Start it; raise OSError or ValueError if the system does not take the command or the files."""
-        files.stdout.parent.mkdir(parents=True, exist_ok=True)
-        self.pid = os.posix_spawn(
-            "/bin/sh",
-            [b"/bin/sh", b"-c", command.encode()],
-            environment,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, os.fspath(files.stdout), OUTPUT, 0o666),
-                (os.POSIX_SPAWN_OPEN, 2, os.fspath(files.stderr), OUTPUT, 0o666),
-            ],
-            setpgroup=0,
-            setsigmask=(),
-            setsigdef=DEFAULTED,
-        )
+        try:
+            self.pid = spawned(command, environment, files)
+        except FileNotFoundError:  # the first of its workflow: there is no directory yet
+            files.stdout.parent.mkdir(parents=True, exist_ok=True)
+            self.pid = spawned(command, environment, files)
         self._began = time.monotonic()
         try:
             self.pidfd = os.pidfd_open(self.pid)
@@ -97,10 +89,27 @@ class Process:
         return Ended(code if code >= 0 else None, -code if code < 0 else None, usage)
 
 
+def spawned(command: str, environment: Mapping[str, str], files: LogFiles) -> int:
+    """Start it in a process group of its own, and return its pid; the system takes neither a fork nor a copy of us for it."""
+    return os.posix_spawn(
+        "/bin/sh",
+        [b"/bin/sh", b"-c", command.encode()],
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, os.fspath(files.stdout), OUTPUT, 0o666),
+            (os.POSIX_SPAWN_OPEN, 2, os.fspath(files.stderr), OUTPUT, 0o666),
+        ],
+        setpgroup=0,
+        setsigmask=(),
+        setsigdef=DEFAULTED,
+    )
+
+
 def io_bytes(pid: int) -> dict[str, float]:
     """Return what the process and its collected children moved from and to disks; empty where nobody counts."""
     try:
-        lines = Path(f"/proc/{pid}/io").read_text(encoding="ascii").splitlines()
+        lines = read_short(f"/proc/{pid}/io").decode("ascii").splitlines()
     except OSError:
         return {}
     counts = dict(line.split(": ") for line in lines)

@@ -49,7 +49,7 @@ class Reporter:
     """
 
     def __init__(self, api: Api, *, window: float = 0.001, spool: Spool | None = None) -> None:
-        """Wait `window` seconds for company before a batch is sent; `api` must not retry by itself for long."""
+        """Wait `window` seconds for company before a lone report is sent; `api` must not retry by itself for long."""
         self._api = api
         self._window = window
         self._spool = spool
@@ -112,7 +112,8 @@ class Reporter:
             patience = QUIET if self._answered else None
             if not self._changed.wait_for(lambda: self._waiting or self._stop.is_set(), patience):
                 return []
-        self._stop.wait(self._window)
+        if len(self._waiting) == 1:  # else they have waited for the call before, and have company
+            self._stop.wait(self._window)
         batch: list[Pending] = []
         room = LARGEST_BATCH
         with self._changed:

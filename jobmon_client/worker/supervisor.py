@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,15 +12,17 @@ import structlog
 
 from jobmon_client.answers import Reply
 from jobmon_client.config import Settings, command_environment
-from jobmon_client.states import Outcome, ReasonCode, TaskInstanceStatus
+from jobmon_client.states import Outcome, TaskInstanceStatus
 from jobmon_client.worker import result
+from jobmon_client.worker.changes import Changes
 from jobmon_client.worker.items import LogFiles, WorkItem, tail
-from jobmon_client.worker.job import Job, Order, Phase, Reports, bare
+from jobmon_client.worker.job import KILLED, Job, Order, Phase, Reports, bare
 from jobmon_client.worker.measuring import Measuring
 from jobmon_client.worker.orders import Orders, is_killed
-from jobmon_client.worker.process import Process, live_groups, oom_kills
+from jobmon_client.worker.process import live_groups, oom_kills
 from jobmon_client.worker.reporter import Reporter
-from jobmon_client.worker.verdict import Verdict, judge, quoted
+from jobmon_client.worker.slots import Slots
+from jobmon_client.worker.verdict import CONFIRMED, LAST_REPORT, Verdict, judge, quoted
 from jobmon_client.worker.waiter import Waiter
 from jobmon_client.worker.watch import Watch
 
@@ -31,14 +32,6 @@ LINGER_POLL = 0.05
 LIVE = frozenset({TaskInstanceStatus.RUNNING, TaskInstanceStatus.TRIAGING})
 BEFORE = frozenset({TaskInstanceStatus.QUEUED, TaskInstanceStatus.INSTANTIATED, TaskInstanceStatus.LAUNCHED})
 STARTED = frozenset({Outcome.APPLIED, Outcome.DUPLICATE})
-LAST_REPORT = {
-    TaskInstanceStatus.KILL_SELF: TaskInstanceStatus.ERROR_FATAL,
-    TaskInstanceStatus.NO_HEARTBEAT: TaskInstanceStatus.ERROR,
-}
-KILLED = Order(
-    "the command was ended by a kill command", TaskInstanceStatus.ERROR, ReasonCode.KILLED_BY_COMMAND.value
-)
-CONFIRMED = Verdict(TaskInstanceStatus.ERROR_FATAL, "the command was ended as the server had ordered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +57,17 @@ class Supervisor:
         self._waiter = waiter
         self._watch = watch
         self._environment = command_environment()
-        self._waiting: deque[Job] = deque()
-        self._busy_slots = 0
-        self._started: list[Job] = []
-        self._ended: list[Job] = []
+        self._slots = Slots(settings.concurrency)
+        self.changes = Changes()
         self._oom_kills = oom_kills()
         self._measuring = Measuring(settings, reports, self._send, self.obey)
         self._orders = Orders(kill=self._kill, set_interval=self._pace, acknowledge=self._acknowledge)
 
     # -- asked by the loop -----------------------------------------------------------------------------------
+
+    def held(self) -> tuple[int, ...]:
+        """Return the instances that the server takes to be running; may be called from any thread."""
+        return (*self.running, *self._slots.granted)
 
     def timeout(self) -> float | None:
         """Return the seconds until something is due by the clock."""
@@ -102,23 +97,18 @@ class Supervisor:
                 self._gone(job)
 
     def ask_leave(self) -> None:
-        """For each free slot ask the server whether the next item may start."""
-        while self._waiting and self._busy_slots < self._settings.concurrency:
-            job = self._waiting.popleft()
-            self._busy_slots += 1
-            job.phase = Phase.ASKED
+        """For each slot that is free, or soon will be, ask the server whether the next item may start."""
+        while (job := self._slots.next_to_ask()) is not None:
             self._send(self._reports.running(job), job, self._answered_running)
 
     def _send(self, report: Mapping[str, Any], job: Job, act: Callable[[Job, Reply], None]) -> None:
         """Send a report; what is answered is for this thread."""
         self._reporter.send(report, lambda reply: self._waiter.post(lambda: act(job, reply)))
 
-    def take_change(self) -> Change:
-        """Return what happened since the last call."""
-        change = Change(tuple(self._started), tuple(self._ended))
-        self._started.clear()
-        self._ended.clear()
-        return change
+    def take_change(self) -> Change | None:
+        """Return what happened since the last was taken; None if it is not yet time, or nothing did."""
+        taken = self.changes.take()
+        return None if taken is None else Change(*taken)
 
     def only_reports_left(self) -> bool:
         """Return whether every command is over, and only the server does not know yet."""
@@ -138,57 +128,68 @@ class Supervisor:
             if item.task_instance_id not in self.jobs:
                 job = Job(item, LogFiles.of(item, self._settings.log_dir))
                 self.jobs[job.id] = job
-                self._waiting.append(job)
+                self._slots.add(job)
 
     def _answered_running(self, job: Job, reply: Reply) -> None:
-        """Start the command if the server says so, and else forget it."""
+        """Start the command as soon as there is a slot if the server says so, and else forget it."""
         may_start = reply.outcome in STARTED and reply.status is TaskInstanceStatus.RUNNING
+        job.told = reply.commands
         if may_start and job.order is None and is_killed(reply.commands):
             job.order = KILLED
+        self._slots.answered(job, granted=may_start and job.order is None)
         if may_start and job.order is None:
-            self._begin(job)
-            self._orders.take(job, reply.commands)
-            return
-        self._busy_slots -= 1
-        if (
+            self._start_next()
+        elif (
             reply.outcome not in {Outcome.FENCED, Outcome.UNKNOWN}
             and reply.status is TaskInstanceStatus.KILL_SELF
         ):
             self._report(job, CONFIRMED)
         elif may_start and job.order is not None:
             self._orders.take(job, reply.commands)
-            reason = f"{job.order.reason} before it started"
-            self._report(job, Verdict(TaskInstanceStatus.ERROR, reason, job.order.code))
+            self._never_started(job, job.order)
         else:
             log.info("not_started", task_instance_id=job.id, outcome=str(reply.outcome), status=reply.status)
             self._forget(job)
 
+    def _never_started(self, job: Job, order: Order) -> None:
+        if order.report is None:
+            log.info("ended_unreported", task_instance_id=job.id, reason=order.reason)
+            self._forget(job)
+        else:
+            self._report(job, Verdict(order.report, f"{order.reason} before it started", order.code))
+
+    def _start_next(self) -> None:
+        """Start what may start, while there are slots."""
+        while (job := self._slots.next_to_start()) is not None:
+            self._begin(job)
+
     def _begin(self, job: Job) -> None:
         try:
-            result.prepare(job.files.result)
-            result.prepare(job.files.progress)
-            files = {result.VARIABLE: str(job.files.result), result.PROGRESS: str(job.files.progress)}
-            variables = {**self._environment, **job.item.variables(), **files}
-            job.process = Process(job.item.command, variables, job.files)
+            job.process = process = job.start(self._environment)
         except (OSError, ValueError) as error:
-            self._busy_slots -= 1
+            self._slots.free(None)
             self._report(job, Verdict(TaskInstanceStatus.ERROR, f"the command could not be started: {error}"))
             return
-        self._watch.started(job.process.pid, job.id)
+        self._watch.started(process.pid, job.id)
         job.phase = Phase.RUNNING
         job.due = None if job.item.time_limit is None else time.monotonic() + job.item.time_limit
         self.running[job.id] = job
-        self._started.append(job)
+        self.changes.started.append(job)
         self._measuring.begun(self.running)
         self._reports.pace.follow(self.running)
-        self._waiter.watch(job.process, lambda: self._exited(job))
+        self._waiter.watch(process, lambda: self._exited(job))
+        self._orders.take(job, job.told)
 
     def obey(self, reply: Reply) -> None:
         """Do what the reply to a sign of life orders."""
-        job = self.running.get(reply.task_instance_id or 0)
+        of = reply.task_instance_id or 0
+        job = self.running.get(of) or self._slots.granted.get(of)
         if job is None:
             return
-        self._orders.take(job, reply.commands)
+        if job.phase is Phase.GRANTED and not is_killed(reply.commands):
+            job.told = reply.commands or job.told  # for when there is a command to do it to
+        else:
+            self._orders.take(job, reply.commands)
         if job.order is not None:
             return
         if reply.outcome is Outcome.FENCED:
@@ -217,16 +218,20 @@ class Supervisor:
         for job in [self.jobs[one] for one in ids if one in self.jobs]:
             order = Order(reason, TaskInstanceStatus.ERROR)
             if job.phase is Phase.WAITING:
-                self._waiting.remove(job)
-                self._report(job, Verdict(TaskInstanceStatus.ERROR, f"{reason} before it started"))
+                self._slots.withdraw(job)
+                self._never_started(job, order)
             elif job.phase is Phase.ASKED:
                 job.order = order
-            elif job.phase is Phase.RUNNING and job.order is None:
+            elif job.phase in {Phase.GRANTED, Phase.RUNNING} and job.order is None:
                 self._end(job, order)
 
     def _end(self, job: Job, order: Order) -> None:
         """Ask the whole group to end, and give it its grace; one that has ended by itself is left its own verdict."""
-        if job.process is not None and not job.process.exited():
+        if job.phase is Phase.GRANTED:
+            job.order = order
+            self._slots.withdraw(job)
+            self._never_started(job, order)
+        elif job.process is not None and not job.process.exited():
             job.order = order
             job.due = time.monotonic() + self._settings.kill_grace
             job.process.signal_group(signal.SIGTERM)
@@ -245,9 +250,10 @@ class Supervisor:
         """Nothing of the command is left: free its slot and say how it ended."""
         del self.running[job.id]
         self._reports.pace.follow(self.running)
-        self._busy_slots -= 1
         if job.process is not None:
             self._watch.ended(job.process.pid)
+            self._slots.free(job.process.wall_seconds)
+        self._start_next()
         if job.order is None:
             self._report(job, self._verdict(job))
         elif job.order.report is None:
@@ -291,4 +297,4 @@ class Supervisor:
 
     def _forget(self, job: Job) -> None:
         del self.jobs[job.id]
-        self._ended.append(job)
+        self.changes.ended.append(job)

@@ -22,6 +22,14 @@ class Verdict:
     reason_code: str | None = None
 
 
+CONFIRMED = Verdict(TaskInstanceStatus.ERROR_FATAL, "the command was ended as the server had ordered")
+#: What a command is reported as that the server told to stop, by the status that said so.
+LAST_REPORT = {
+    TaskInstanceStatus.KILL_SELF: TaskInstanceStatus.ERROR_FATAL,
+    TaskInstanceStatus.NO_HEARTBEAT: TaskInstanceStatus.ERROR,
+}
+
+
 def judge(ended: Ended, *, out_of_memory: bool, stderr: str) -> Verdict:
     """Judge a command that ended by itself; `out_of_memory`: the machine killed something for that meanwhile."""
     if ended.exit_code == 0:

@@ -17,13 +17,16 @@ class Waiter:
         """Open the selector."""
         self._selector = selectors.DefaultSelector()
         self._posted: deque[Callable[[], None]] = deque()
+        self._rung = False
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._selector.register(self._bell, selectors.EVENT_READ, None)
 
     def post(self, call: Callable[[], None]) -> None:
         """Have `call` made in the waiting thread, in the order of posting."""
         self._posted.append(call)
-        os.eventfd_write(self._bell, 1)
+        if not self._rung:  # else who was rung for finds this call too: it looks after it has reset this
+            self._rung = True
+            os.eventfd_write(self._bell, 1)
 
     def watch(self, process: Process, ended: Callable[[], None]) -> None:
         """Have `ended` called once, when the leader of the process has ended."""
@@ -34,6 +37,7 @@ class Waiter:
         for key, _ in self._selector.select(timeout):
             if key.data is None:
                 os.eventfd_read(self._bell)
+                self._rung = False
             else:
                 self._selector.unregister(key.fd)
                 key.data()

@@ -39,6 +39,10 @@ class Watch:
         if self._groups is not None:
             self._groups.ended(pid)
 
+    def flush(self) -> None:
+        """Nothing more happens at once: let the guardian know of what has ended."""
+        self._guardian.flush()
+
     def close(self) -> None:
         """Every command has ended."""
         self._guardian.close()
