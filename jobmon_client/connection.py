@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 
 from jobmon_client.api import Api
+from jobmon_client.clusters.spare import Spare
 from jobmon_client.config import Settings, spool_dir
 from jobmon_client.embedded import EmbeddedServer
 from jobmon_client.errors import ServerFailed
 
+LOCAL = "local"
+"""The cluster of tasks that name none."""
 FIRST_CONTACT = 10.0
 """Seconds to wait for a server that was named: a wrong address should be told soon."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A server to speak to at `settings.server_url`; if it is embedded, its users lock `users_file`."""
+    """A server to speak to at `settings.server_url`; if it is embedded, its users lock `users_file`.
+
+    `spare` is an agent that was started meanwhile.
+    """
 
     settings: Settings
     api: Api
     users_file: Path | None = None
+    spare: Spare | None = None
 
     @property
     def spool_dir(self) -> Path:
@@ -36,11 +43,23 @@ class Connection:
 
 
 @contextmanager
-def connected(settings: Settings, *, keep: bool = False, stop: Event | None = None) -> Iterator[Connection]:
+def connected(
+    settings: Settings, *, keep: bool = False, stop: Event | None = None, clusters: Collection[str] = ()
+) -> Iterator[Connection]:
     """Yield a connection to the server that the settings name, or to an embedded one; raise Unreachable.
 
     With `keep` an embedded server that vanishes is started again; once `stop` is set nothing waits for a lost server.
+    `clusters` are those to be worked for: the agent of the local one gets ready beside the server.
     """
+    with (
+        Spare(settings) if LOCAL in clusters else nullcontext() as spare,
+        _connected(settings, keep=keep, stop=stop) as connection,
+    ):
+        yield replace(connection, spare=spare)
+
+
+@contextmanager
+def _connected(settings: Settings, *, keep: bool, stop: Event | None) -> Iterator[Connection]:
     if settings.server_url:
         api = Api.from_settings(settings, budget=min(FIRST_CONTACT, settings.retry_budget), stop=stop)
         api.health()

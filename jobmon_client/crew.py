@@ -10,6 +10,7 @@ from threading import Event
 from jobmon_client.api import Api
 from jobmon_client.clusters import registry
 from jobmon_client.clusters.base import ClusterContext
+from jobmon_client.clusters.spare import Spare
 from jobmon_client.config import Settings, spool_dir
 from jobmon_client.distributor.service import Distributor
 from jobmon_client.http import Http
@@ -27,6 +28,7 @@ class Crew:
         *,
         on_change: Callable[[], None] = lambda: None,
         users_file: Path | None = None,
+        spare: Spare | None = None,
     ) -> None:
         """Make the clusters, for `settings.server_url`; raise UnknownCluster."""
         self._settings = settings
@@ -38,7 +40,8 @@ class Crew:
         self._wakes = {name: Event() for name in cluster_names}
         self._clusters = {
             name: registry.make(
-                name, ClusterContext(settings.server_url or "", settings, self._waker(name), users_file)
+                name,
+                ClusterContext(settings.server_url or "", settings, self._waker(name), users_file, spare),
             )
             for name in self._wakes
         }

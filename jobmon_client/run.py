@@ -13,7 +13,7 @@ import structlog
 
 from jobmon_client.api import Api
 from jobmon_client.config import Settings
-from jobmon_client.connection import Connection, connected
+from jobmon_client.connection import LOCAL, Connection, connected
 from jobmon_client.crew import Crew
 from jobmon_client.definition import WorkflowDefinition, calls, checked
 from jobmon_client.errors import JobmonError, Refused, Unreachable
@@ -77,7 +77,7 @@ def run(
     definition = checked(definition.on_cluster(cluster) if cluster else definition)
     with (
         interrupts or Interrupts() as asked,
-        connected(settings, keep=True, stop=asked.first) as connection,
+        connected(settings, keep=True, stop=asked.first, clusters=definition.clusters(LOCAL)) as connection,
     ):
         return run_on(connection, definition, asked, on_progress)
 
@@ -99,7 +99,7 @@ def run_on(
     connection: Connection, definition: WorkflowDefinition, interrupts: Interrupts, on_progress: OnProgress
 ) -> Result:
     """Bind the workflow and run it to its end."""
-    execution = Execution(connection, definition.clusters("local"), on_progress, interrupts)
+    execution = Execution(connection, definition.clusters(LOCAL), on_progress, interrupts)
     return execution.run(bind(connection.api, definition))
 
 
@@ -114,8 +114,7 @@ def resume_on(
 ) -> Result:
     """Run what is left of a workflow whose run has ended, what failed is tried again with all its attempts.
 
-    What still lives is killed first; with `hot` it is left to finish, and counts. Without `cluster` work for the
-    clusters that its tasks name.
+    What still lives is killed first, with `hot` it finishes and counts. Without `cluster`: for those that its tasks name.
     """
     clusters = [cluster] if cluster else _clusters_of(connection.api, workflow_id)
     execution = Execution(connection, clusters, on_progress, interrupts)
@@ -161,6 +160,7 @@ class Execution:
             clusters,
             on_change=self._changed.set,
             users_file=connection.users_file,
+            spare=connection.spare,
         )
 
     def run(self, workflow_id: int, *, resume: str | None = None) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from jobmon_client import files, progress
 from jobmon_client.api import Api
 from jobmon_client.cli.options import as_json, concurrency, one_line, plain, print_json, server, settings_of
 from jobmon_client.config import Settings
-from jobmon_client.connection import Connection, connected
+from jobmon_client.connection import LOCAL, Connection, connected
 from jobmon_client.definition import WorkflowDefinition
 from jobmon_client.interrupts import Interrupts
 from jobmon_client.run import OnProgress, Result, resume_on, run_on
@@ -51,7 +51,9 @@ def run(
     definition = files.load(file, time_scale=time_scale)
     if cluster:
         definition = definition.on_cluster(cluster)
-    result = follow(settings, definition.name, _running(definition), as_json=as_json)
+    result = follow(
+        settings, definition.name, _running(definition), as_json=as_json, clusters=definition.clusters(LOCAL)
+    )
     sys.exit(0 if result.is_done else 1)
 
 
@@ -105,7 +107,14 @@ def demo(*, server_url: str | None, concurrency: int | None, keep: Path | None, 
     work = home / "work"
     work.mkdir(parents=True, exist_ok=True)
     definition = library.workflow(work)
-    result = follow(settings, "demo", _running(definition), as_json=as_json, report=home / library.REPORT)
+    result = follow(
+        settings,
+        "demo",
+        _running(definition),
+        as_json=as_json,
+        clusters=definition.clusters(LOCAL),
+        report=home / library.REPORT,
+    )
     if result.is_done:
         shutil.copyfile(work / library.REPORT, home / library.REPORT)
         if keep is None:
@@ -121,10 +130,19 @@ def _running(definition: WorkflowDefinition) -> Drive:
 
 
 def follow(
-    settings: Settings, title: str, drive: Drive, *, as_json: bool, report: Path | None = None
+    settings: Settings,
+    title: str,
+    drive: Drive,
+    *,
+    as_json: bool,
+    clusters: Collection[str] = (),
+    report: Path | None = None,
 ) -> Result:
     """Run with progress on stderr, then print the summary, or with `as_json` one object."""
-    with Interrupts() as interrupts, connected(settings, keep=True, stop=interrupts.first) as connection:
+    with (
+        Interrupts() as interrupts,
+        connected(settings, keep=True, stop=interrupts.first, clusters=clusters) as connection,
+    ):
         interrupts.call(lambda: _say_interrupted(interrupts))
         with progress.shown(title, enabled=not as_json) as on_progress:
             result = drive(connection, interrupts, on_progress)

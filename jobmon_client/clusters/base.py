@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from jobmon_client.clusters.spare import Spare
 from jobmon_client.config import Settings
 from jobmon_client.states import TaskInstanceStatus
 
@@ -73,13 +74,14 @@ class ClusterContext:
     """What a plugin is made with; `on_change` may be called from any thread when something ended or started.
 
     `users_file`, if there is one, is to be locked (shared flock) by every process that outlives us and still needs the
-    server.
+    server. `spare`, if there is one, is an agent of the local cluster that can be had at once.
     """
 
     server_url: str
     settings: Settings
     on_change: Callable[[], None] = field(default=lambda: None)
     users_file: Path | None = None
+    spare: Spare | None = None
 
 
 class Cluster(Protocol):

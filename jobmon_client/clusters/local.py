@@ -13,7 +13,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -24,7 +23,8 @@ import structlog
 
 from jobmon_client.clusters.base import Batch, ClusterContext, ExitInfo
 from jobmon_client.clusters.local_ids import agent_pid, is_agent
-from jobmon_client.config import agent_environment, spool_dir
+from jobmon_client.clusters.spare import start_agent
+from jobmon_client.config import spool_dir
 from jobmon_client.errors import ClusterError
 from jobmon_client.loop import Backoff
 from jobmon_client.states import TaskInstanceStatus
@@ -190,16 +190,9 @@ class LocalCluster:
         return self._agent
 
     def _start_agent(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "jobmon_client.worker", "agent", *self._options()]
+        options, spare = self._options(), self._context.spare
         try:
-            agent = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                start_new_session=True,
-                env=agent_environment(self._context.settings),
-            )
+            agent = (spare and spare.take(options)) or start_agent(self._context.settings, options)
         except OSError as error:
             raise ClusterError(f"the agent could not be started: {error}") from error
         self._listener = threading.Thread(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import resource
 import signal
 import sys
@@ -27,6 +28,9 @@ def parser() -> argparse.ArgumentParser:
     agent = verbs.add_parser("agent", help="run what comes as JSON lines on stdin")
     agent.add_argument("--concurrency", type=int)
     agent.add_argument("--users-file", type=Path, help="hold a shared lock on this file while alive")
+    agent.add_argument(
+        "--later", action="store_true", help="the other options are the first line on stdin, a JSON list"
+    )
     one = verbs.add_parser("run", help="run one task instance")
     one.add_argument("--task-instance-id", type=int, required=True)
     one.add_argument("--distributor-id")
@@ -61,9 +65,20 @@ def run_agent(settings: config.Settings, spool: Path) -> int:
     return 0
 
 
+def told() -> argparse.Namespace:
+    """Return what the command line says, or if it says so the first line on stdin; end where none comes."""
+    given = parser().parse_args()
+    if not getattr(given, "later", False):
+        return given
+    line = sys.stdin.readline()
+    if not line:
+        sys.exit(0)
+    return parser().parse_args(["agent", *json.loads(line)])
+
+
 def main() -> int:
     """Run the verb and return its exit code; 2 for a bad setting, 4 for a server that refused."""
-    given = parser().parse_args()
+    given = told()
     names = ("server_url", "concurrency", "log_dir", "heartbeat_interval")
     lock = None
     try:

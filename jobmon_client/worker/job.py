@@ -70,6 +70,14 @@ class Job:
         """Return the id of the task instance."""
         return self.item.task_instance_id
 
+    def read_result(self) -> str | None:
+        """Take in the result that the command wrote, if any; return what is wrong with it."""
+        try:
+            self.has_result, self.result = result.read(self.files.result)
+        except result.BadResult as error:
+            return str(error)
+        return None
+
     def start(self, environment: Mapping[str, str]) -> Process:
         """Start its command; raise OSError or ValueError if the system does not take it."""
         result.prepare(self.files.result)

@@ -13,7 +13,6 @@ import structlog
 from jobmon_client.answers import Reply
 from jobmon_client.config import Settings, command_environment
 from jobmon_client.states import Outcome, TaskInstanceStatus
-from jobmon_client.worker import result
 from jobmon_client.worker.changes import Changes
 from jobmon_client.worker.items import LogFiles, WorkItem, tail
 from jobmon_client.worker.job import KILLED, Job, Order, Phase, Reports, bare
@@ -146,17 +145,22 @@ class Supervisor:
             self._report(job, CONFIRMED)
         elif may_start and job.order is not None:
             self._orders.take(job, reply.commands)
-            self._never_started(job, job.order)
+            self._obeyed(job, job.order, f"{job.order.reason} before it started")
         else:
             log.info("not_started", task_instance_id=job.id, outcome=str(reply.outcome), status=reply.status)
             self._forget(job)
 
-    def _never_started(self, job: Job, order: Order) -> None:
+    def _withdraw(self, job: Job, order: Order) -> None:
+        job.order = order
+        self._slots.withdraw(job)
+        self._obeyed(job, order, f"{order.reason} before it started")
+
+    def _obeyed(self, job: Job, order: Order, reason: str) -> None:
         if order.report is None:
             log.info("ended_unreported", task_instance_id=job.id, reason=order.reason)
             self._forget(job)
         else:
-            self._report(job, Verdict(order.report, f"{order.reason} before it started", order.code))
+            self._report(job, Verdict(order.report, reason, order.code))
 
     def _start_next(self) -> None:
         """Start what may start, while there are slots."""
@@ -186,10 +190,15 @@ class Supervisor:
         job = self.running.get(of) or self._slots.granted.get(of)
         if job is None:
             return
-        if job.phase is Phase.GRANTED and not is_killed(reply.commands):
+        killed = job.phase is Phase.GRANTED and is_killed(reply.commands)
+        if killed:
+            job.order = KILLED
+        if job.phase is Phase.GRANTED and not killed:
             job.told = reply.commands or job.told  # for when there is a command to do it to
         else:
             self._orders.take(job, reply.commands)
+        if killed:
+            self._withdraw(job, KILLED)
         if job.order is not None:
             return
         if reply.outcome is Outcome.FENCED:
@@ -218,8 +227,7 @@ class Supervisor:
         for job in [self.jobs[one] for one in ids if one in self.jobs]:
             order = Order(reason, TaskInstanceStatus.ERROR)
             if job.phase is Phase.WAITING:
-                self._slots.withdraw(job)
-                self._never_started(job, order)
+                self._withdraw(job, order)
             elif job.phase is Phase.ASKED:
                 job.order = order
             elif job.phase in {Phase.GRANTED, Phase.RUNNING} and job.order is None:
@@ -228,9 +236,7 @@ class Supervisor:
     def _end(self, job: Job, order: Order) -> None:
         """Ask the whole group to end, and give it its grace; one that has ended by itself is left its own verdict."""
         if job.phase is Phase.GRANTED:
-            job.order = order
-            self._slots.withdraw(job)
-            self._never_started(job, order)
+            self._withdraw(job, order)
         elif job.process is not None and not job.process.exited():
             job.order = order
             job.due = time.monotonic() + self._settings.kill_grace
@@ -256,21 +262,15 @@ class Supervisor:
         self._start_next()
         if job.order is None:
             self._report(job, self._verdict(job))
-        elif job.order.report is None:
-            log.info("ended_unreported", task_instance_id=job.id, reason=job.order.reason)
-            self._forget(job)
         else:
-            reason = quoted(job.order.reason, tail(job.files.stderr))
-            self._report(job, Verdict(job.order.report, reason, job.order.code))
+            self._obeyed(job, job.order, quoted(job.order.reason, tail(job.files.stderr)))
 
     def _verdict(self, job: Job) -> Verdict:
         if job.ended is None:
             raise RuntimeError(f"task instance {job.id} has not ended")
         if job.ended.exit_code == 0:
-            try:
-                job.has_result, job.result = result.read(job.files.result)
-            except result.BadResult as error:
-                return Verdict(TaskInstanceStatus.ERROR, f"the command succeeded, but {error}")
+            if (problem := job.read_result()) is not None:
+                return Verdict(TaskInstanceStatus.ERROR, f"the command succeeded, but {problem}")
             return Verdict(TaskInstanceStatus.DONE)
         before, self._oom_kills = self._oom_kills, oom_kills()
         return judge(job.ended, out_of_memory=self._oom_kills > before, stderr=tail(job.files.stderr))
