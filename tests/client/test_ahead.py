@@ -77,7 +77,7 @@ def test_a_heartbeat_that_says_stop_keeps_it_from_starting(
     assert server.last(NEXT)["error_description"].endswith("before it started")
 
 
-def test_who_lost_it_to_another_worker_starts_and_says_nothing(
+def test_what_has_ended_elsewhere_is_neither_started_nor_reported(
     granted: Driven, server: ScriptedServer, tmp_path: Path
 ) -> None:
     server.instances[NEXT].status = "DONE"
