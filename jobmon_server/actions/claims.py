@@ -20,6 +20,7 @@ from jobmon_server.db.alike import typical, write_alike
 from jobmon_server.db.dag import chunks
 from jobmon_server.db.moves import write_many
 from jobmon_server.db.pairs import BATCH
+from jobmon_server.db.standing import Waiting
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Busy
 from jobmon_server.fsm.plan import By, Pair
@@ -47,7 +48,7 @@ def instantiate(
     """Claim instances for a distributor: these, or the next `limit` of a `cluster`, of a workflow or an array if told."""
     facts = {"distributor": distributor}
     news = Report(TI.INSTANTIATED, By(Reporter.DISTRIBUTOR), next_report_increment, facts)
-    held: list[int] = []
+    waited: list[Waiting] = []
     verdicts: list[Verdict] = []
     if task_instance_ids is not None:
         for some in chunks(list(dict.fromkeys(task_instance_ids))):
@@ -56,9 +57,11 @@ def instantiate(
             for one in passed_over:
                 verdicts += database.transact(claim, news, distributor, [one])[0]
     else:
-        held, verdicts = _claim_up_to(database, news, distributor, **wanted)
-    held += [one.task_instance_id for one in verdicts if one.outcome in _HELD]
-    return Claimed(database.read(claimed.read_batches, held, detail=detail) if held else [], verdicts)
+        waited, verdicts = _claim_up_to(database, news, distributor, **wanted)
+    held = [one.task_instance_id for one in verdicts if one.outcome in _HELD]
+    if not (waited or held):
+        return Claimed([], verdicts)
+    return Claimed(database.read(claimed.read_batches, waited, held, detail=detail), verdicts)
 
 
 def claim(
@@ -81,17 +84,17 @@ def _give(
 
 def _claim_up_to(
     database: Database, news: Report, distributor: str, *, cluster: str, limit: int, **narrowed: int | None
-) -> tuple[list[int], list[Verdict]]:
-    held: list[int] = []
+) -> tuple[list[Waiting], list[Verdict]]:
+    waited: list[Waiting] = []
     verdicts: list[Verdict] = []
-    while (left := limit - len(held) - len(verdicts)) > 0:
+    while (left := limit - len(waited) - len(verdicts)) > 0:
         size = min(BATCH, left)
         given, others = database.transact(claim_next, news, distributor, cluster, size, **narrowed)
-        held += given
+        waited += given
         verdicts += others
         if len(given) + len(others) < size:
             break
-    return held, verdicts
+    return waited, verdicts
 
 
 def claim_next(
@@ -102,7 +105,7 @@ def claim_next(
     cluster: str,
     limit: int,
     **narrowed: int | None,
-) -> tuple[list[int], list[Verdict]]:
+) -> tuple[list[Waiting], list[Verdict]]:
     """Give a distributor the next instances that wait for its cluster: by priority, then the oldest.
 
     `workflow_id` and `array_id` narrow it to those of one workflow, of one array. Returns those that it has, and the
@@ -114,11 +117,10 @@ def claim_next(
     if ready:
         was = typical(Pair(TI.QUEUED, TaskStatus.QUEUED), max(one.now for one in ready))
         write_alike(connection, decide_claim(was, news, distributor), ready)
-    given = [one.id for one in ready]
-    others = {one.id for one in found}.difference(given)
+    others = {one.id for one in found}.difference([one.id for one in ready])
     # Waits for none: these instances are locked already.
     locked = pairs.lock_many(connection, others, wait=False)
-    return given, _give(connection, news, distributor, locked.pairs)
+    return ready, _give(connection, news, distributor, locked.pairs)
 
 
 def launched(
@@ -162,7 +164,6 @@ def launch_alike(connection: Connection, named: Mapping[int, str], increment: fl
     if ready:
         was = typical(Pair(TI.INSTANTIATED, TaskStatus.INSTANTIATING), max(one.now for one in ready))
         change = decide(was, _launch(named[ready[0].id], increment))
-        own = {one.id: {"distributor_id": named[one.id]} for one in ready}
-        write_alike(connection, change, ready, own)
+        write_alike(connection, change, ready, ("distributor_id", named))
     done = {one.id for one in ready}
     return [one for one in named if one not in done]

@@ -39,7 +39,12 @@ class _Ids(UserDefinedType[Sequence[int]]):
 
 def with_ids(table: Table) -> ColumnElement[bool]:
     """Name rows by the parameter `ids`, a list spelled into the text: as many parameters cost the driver far more."""
-    return table.c.id.op("IN", is_comparison=True)(bindparam("ids", type_=_Ids(), literal_execute=True))
+    return among_ids(table.c.id)
+
+
+def among_ids(column: ColumnElement[int]) -> ColumnElement[bool]:
+    """Name rows by another column of ids, by the same parameter."""
+    return column.op("IN", is_comparison=True)(bindparam("ids", type_=_Ids(), literal_execute=True))
 
 
 def update_many(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
+from typing import Any
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import Select, and_, bindparam, func, select, tuple_
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db.bulk import with_ids
+from jobmon_server.db.bulk import among_ids, with_ids
 from jobmon_server.db.dag import chunks
 from jobmon_server.db.models import array, array_batch, task, task_instance
 from jobmon_server.db.pairs import by_index
 from jobmon_server.db.reads import Row, every
+from jobmon_server.db.standing import Waiting
 from jobmon_server.db.types import Json
 from jobmon_server.errors import Unknown
 
@@ -33,21 +35,43 @@ _DETAILED = by_index(
     task_instance,
 )
 _NAMES = ("array_step_id", "task_instance_id", "task_id", "workflow_run_id", "attempt", "workflow_id", "name")
+_OF_BATCH = {
+    table: and_(table.c.array_id == bindparam("array_id"), table.c.batch_num == bindparam("batch_num"))
+    for table in (array_batch, task_instance)
+}
+_BATCH = select(array_batch.c.batch_num).where(_OF_BATCH[array_batch])
+_STEPS = select(task_instance.c.array_step_id, task_instance.c.id).where(
+    _OF_BATCH[task_instance], among_ids(task_instance.c.array_step_id)
+)
 _KEY = tuple_(array_batch.c.array_id, array_batch.c.batch_num)
 
 
-def read_batches(connection: Connection, task_instance_ids: Sequence[int], *, detail: bool) -> list[Row]:
-    """Return instances grouped by array batch, in order of array, batch and step; `detail` adds what a worker needs."""
-    statement = _DETAILED if detail else _PLACES
-    rows = [row for some in chunks(task_instance_ids) for row in connection.execute(statement, {"ids": some})]
+def read_batches(
+    connection: Connection, waited: Sequence[Waiting], task_instance_ids: Sequence[int], *, detail: bool
+) -> list[Row]:
+    """Return instances grouped by array batch, in order of array, batch and step; `detail` adds what a worker needs.
+
+    Of those that waited the place is known.
+    """
     members: dict[tuple[int, int], list[Row]] = {}
-    for place, *command in sorted(rows, key=itemgetter(0)):
-        member = dict(zip(_NAMES, place[2:], strict=False))
-        if detail:
-            (member["command"],) = command
-        members.setdefault((place[0], place[1]), []).append(member)
+    if detail:
+        rows = _read(connection, _DETAILED, [*(one.id for one in waited), *task_instance_ids])
+        for place, command in sorted(rows, key=itemgetter(0)):
+            member = {**dict(zip(_NAMES, place[2:], strict=True)), "command": command}
+            members.setdefault((place[0], place[1]), []).append(member)
+    else:
+        known = [(one.array_id, one.batch_num, one.array_step_id, one.id) for one in waited]
+        places = [tuple(place) for (place,) in _read(connection, _PLACES, task_instance_ids)]
+        for array_id, batch_num, step, one in sorted([*known, *places]):
+            member = {"array_step_id": step, "task_instance_id": one}
+            members.setdefault((array_id, batch_num), []).append(member)
     facts = _batches(connection, members)
-    return [{**facts[key], "task_instances": some} for key, some in members.items()]
+    # A batch that is not there any more was deleted meanwhile, and its instances with it.
+    return [{**facts[key], "task_instances": some} for key, some in members.items() if key in facts]
+
+
+def _read(connection: Connection, statement: Select[Any], task_instance_ids: Sequence[int]) -> list[Any]:
+    return [row for some in chunks(task_instance_ids) for row in connection.execute(statement, {"ids": some})]
 
 
 def _batches(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Row]:
@@ -70,17 +94,10 @@ def find_batch_steps(
     connection: Connection, array_id: int, batch_num: int, steps: Sequence[int]
 ) -> dict[int, int]:
     """Return the instance ids of these steps of a batch, by step. Raises `Unknown` for a batch that is none."""
-    batch = select(array_batch.c.batch_num).where(
-        array_batch.c.array_id == array_id, array_batch.c.batch_num == batch_num
-    )
-    if connection.execute(batch).one_or_none() is None:
-        raise Unknown("array batch", f"{array_id}/{batch_num}")
+    batch = {"array_id": array_id, "batch_num": batch_num}
     found: dict[int, int] = {}
     for some in chunks(steps):
-        statement = select(task_instance.c.array_step_id, task_instance.c.id).where(
-            task_instance.c.array_id == array_id,
-            task_instance.c.batch_num == batch_num,
-            task_instance.c.array_step_id.in_(some),
-        )
-        found |= {row.array_step_id: row.id for row in connection.execute(statement)}
+        found.update((step, one) for step, one in connection.execute(_STEPS, {**batch, "ids": some}))
+    if not found and connection.execute(_BATCH, batch).one_or_none() is None:
+        raise Unknown("array batch", f"{array_id}/{batch_num}")
     return found

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskInstanceStatus, TaskStatus
@@ -28,13 +28,32 @@ class Standing(NamedTuple):
     task_id: int
     status_at: datetime
     orphan: bool
-    distributor: str | None
     now: datetime
 
 
-_PACKED = Packing(
-    Standing, [*(task_instance.c[name] for name in Standing._fields if name != "now"), clock.now()]
-)
+class Waiting(NamedTuple):
+    """The same of an instance that waits for a distributor, and its place in its array's batch."""
+
+    id: int
+    task_id: int
+    status_at: datetime
+    orphan: bool
+    now: datetime
+    distributor: str | None
+    array_id: int
+    batch_num: int
+    array_step_id: int
+
+
+Member = TypeVar("Member", Standing, Waiting)
+
+
+def _columns(record: type[Standing | Waiting]) -> list[ColumnElement[Any]]:
+    return [clock.now() if name == "now" else task_instance.c[name] for name in record._fields]
+
+
+_PACKED = Packing(Standing, _columns(Standing))
+_PACKED_WAITING = Packing(Waiting, _columns(Waiting))
 _STATUS = bindparam("status", type_=task_instance.c.status.type)
 _STANDING = by_index(
     select(_PACKED.column)
@@ -51,7 +70,7 @@ _COUNT_TASKS = by_index(
 )
 _FIND_TASKS = by_index(select(task.c.id).where(*_TASKS_STAND).with_for_update(skip_locked=True), task)
 _WAITING = (
-    select(_PACKED.column)
+    select(_PACKED_WAITING.column)
     .where(task_instance.c.waiting_cluster == bindparam("cluster"))
     .order_by(task_instance.c.priority.desc(), task_instance.c.id)
     .limit(bindparam("limit"))
@@ -86,7 +105,7 @@ def claimable(
     limit: int,
     workflow_id: int | None = None,
     array_id: int | None = None,
-) -> list[Standing]:
+) -> list[Waiting]:
     """Lock up to `limit` instances that wait for a distributor of `cluster`, by priority then id.
 
     With a workflow's id only those of its runs, with an array's only those of it. Rows that somebody else has locked
@@ -98,7 +117,7 @@ def claimable(
     if array_id is not None:
         facts["array_id"] = array_id
     statement = _CLAIMS[workflow_id is not None, array_id is not None]
-    return [_PACKED.unpack(row[0]) for row in connection.execute(statement, facts)]
+    return [_PACKED_WAITING.unpack(row[0]) for row in connection.execute(statement, facts)]
 
 
 def lock_tasks(connection: Connection, task_ids: Collection[int], status: TaskStatus) -> Collection[int]:
@@ -109,7 +128,7 @@ def lock_tasks(connection: Connection, task_ids: Collection[int], status: TaskSt
     return set(connection.execute(_FIND_TASKS, facts).scalars())
 
 
-def with_tasks(connection: Connection, found: Iterable[Standing], status: TaskStatus) -> list[Standing]:
+def with_tasks(connection: Connection, found: Iterable[Member], status: TaskStatus) -> list[Member]:
     """Lock the tasks of instances that are no orphans; return the instances whose task stands in a status."""
     own = [one for one in found if not one.orphan]
     tasks = set(lock_tasks(connection, {one.task_id for one in own}, status))

@@ -262,6 +262,36 @@ def test_a_launch_of_a_batch_tells_each_step(path: Path) -> None:
     assert path.post(missing, distributor_ids={}, next_report_increment=1).status_code == 404
 
 
+def test_a_launch_keeps_every_steps_own_id_exactly(path: Path) -> None:
+    path.bind(*(task(str(number)) for number in range(40))).start()
+    (batch,) = batches(path)
+    path.claim(batch["task_instance_ids"])
+    odd = [
+        "it's",
+        'say "1"',
+        "a\\b",
+        "100%",
+        "%s",
+        ":own",
+        "?",
+        "ä",
+        "\U0001f680",
+        " 7 ",
+        "0x41",
+        "X",
+        "x",
+        "n" * 255,
+    ]
+    said = {
+        str(step): odd[step] if step < len(odd) else f"7_{step}"
+        for step in [*range(len(odd)), *range(15, 40, 2)]
+    }
+    route = f"/array/{batch['array_id']}/batch/{batch['batch_num']}/log_launched"
+    assert path.post(route, distributor_ids=said, next_report_increment=60).get_json()["applied"] == len(said)
+    found = [path.instance(one)["distributor_id"] for one in batch["task_instance_ids"]]
+    assert found == [said.get(str(step)) for step in range(40)]
+
+
 def test_a_batch_of_heartbeats_tells_each_outcome_and_one_bad_id_costs_nothing(path: Path) -> None:
     path.bind(*(task(name) for name in "abcd")).start()
     queued, claimed, running, done = path.queue()

@@ -185,7 +185,8 @@ def test_an_open_claim_does_not_block_a_sibling(mariadb_source: MariadbSource) -
 
         def holds(connection: Connection) -> list[int]:
             claim_next(connection, news, "d", "local", 1)
-            return database.transact(lambda other: claim_next(other, news, "e", "local", 5)[0])
+            given, _ = database.transact(lambda other: claim_next(other, news, "e", "local", 5))
+            return [one.id for one in given]
 
         assert database.transact(holds) == [second]
         assert path.instance(first)["distributor"] == "d"
