@@ -52,9 +52,12 @@ from jobmon_server.db.types import (
 from jobmon_server.fsm.task_instance import TASK_INSTANCE, TENDED
 from jobmon_server.fsm.workflow import WORKFLOW_RUN
 
+#: Characters that a claim and a launch may take up before a row grows.
+ROOM = 96
 
-def _cluster_while(statuses: Any) -> Computed:
-    return Computed(f"CASE WHEN {one_of('status', statuses)} THEN cluster END", persisted=True)
+
+def _while(statuses: Any, value: str) -> Computed:
+    return Computed(f"CASE WHEN {one_of('status', statuses)} THEN {value} END", persisted=True)
 
 
 workflow = new_table(
@@ -217,8 +220,11 @@ task_instance = new_table(
     flag("requeue"),
     Column("cluster", Exact(NAME_LENGTH), nullable=False),
     # The cluster while somebody of it must act, else null: two small indexes that most moves do not touch.
-    Column("waiting_cluster", Exact(NAME_LENGTH), _cluster_while({TASK_INSTANCE.initial})),
-    Column("tended_cluster", Exact(NAME_LENGTH), _cluster_while(TENDED)),
+    Column("waiting_cluster", Exact(NAME_LENGTH), _while({TASK_INSTANCE.initial}, "cluster")),
+    Column("tended_cluster", Exact(NAME_LENGTH), _while(TENDED, "cluster")),
+    # Nothing, but of a size, until it is claimed: where rows stand packed, MariaDB would reorder whole pages to make
+    # room for what a claim and a launch add to each.
+    Column("room", Word(ROOM), _while({TASK_INSTANCE.initial}, f"'{'.' * ROOM}'")),
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("distributor", Exact(NAME_LENGTH)),
     Column("distributor_id", Exact(NAME_LENGTH)),

@@ -20,12 +20,12 @@ from jobmon_server.fsm.task_instance import FAILED
 
 Row = dict[str, Any]
 #: Columns of an instance that are not told by their own names, or that only the server needs.
-_HIDDEN = {"id", "status_by", "waiting_cluster", "tended_cluster"}
+_HIDDEN = {"id", "status_by"}
 
 
 def read_task_instance(connection: Connection, task_instance_id: int) -> Row:
     """Return an instance: its ids, statuses, times, and every field that a report can set. Raises `Unknown`."""
-    columns = [column for column in task_instance.c if column.name not in _HIDDEN]
+    columns = [column for column in task_instance.c if column.computed is None and column.name not in _HIDDEN]
     statement = (
         select(
             task_instance.c.id.label("task_instance_id"),

@@ -14,7 +14,7 @@ from jobmon_server.db.models import task, task_instance, workflow
 from jobmon_server.db.models_records import journal
 from jobmon_server.db.types import StatusType
 
-_HIDDEN = {"waiting_cluster", "tended_cluster", "definition_digest", "status_by"}
+_HIDDEN = {"definition_digest", "status_by"}
 
 
 def views() -> dict[str, Select[Any]]:
@@ -41,7 +41,7 @@ def _shown(table: Table, seen: Subquery, *more: ColumnElement[Any]) -> Select[An
             f"{table.name}_id" if column.name == "id" else column.name
         )
         for column in table.columns
-        if column.name not in _HIDDEN
+        if column.computed is None and column.name not in _HIDDEN
     ]
     return select(*columns, *more).select_from(seen)
 

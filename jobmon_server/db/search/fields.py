@@ -76,8 +76,6 @@ _HIDDEN = {
     "definition_digest",
     "released",
     "status_by",
-    "waiting_cluster",
-    "tended_cluster",
     "deleted_at",
 }
 _HEAVY = {"stdout_log", "stderr_log", "result"}
@@ -117,7 +115,8 @@ def _field(column: Column[Any], name: str | None = None, *joins: str, nullable: 
 
 def _own(table: Table, entity: Entity, but: Iterable[str] = ()) -> list[Field]:
     """Every column of the entity's own table but those that only the server needs."""
-    shown = [column for column in table.c if column.name not in _HIDDEN | set(but)]
+    hidden = _HIDDEN | set(but)
+    shown = [column for column in table.c if column.computed is None and column.name not in hidden]
     return [_field(table.c.id, id_field(entity)), *map(_field, shown)]
 
 

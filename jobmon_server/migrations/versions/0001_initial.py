@@ -285,6 +285,7 @@ def upgrade() -> None:
     sa.Column('cluster', types.Exact(255), nullable=False),
     sa.Column('waiting_cluster', types.Exact(255), sa.Computed("CASE WHEN status IN ('Q') THEN cluster END", persisted=True), nullable=True),
     sa.Column('tended_cluster', types.Exact(255), sa.Computed("CASE WHEN status IN ('I', 'K', 'O', 'T', 'X') THEN cluster END", persisted=True), nullable=True),
+    sa.Column('room', types.Word(96), sa.Computed("CASE WHEN status IN ('Q') THEN '................................................................................................' END", persisted=True), nullable=True),
     sa.Column('priority', sa.Integer(), server_default='0', nullable=False),
     sa.Column('distributor', types.Exact(255), nullable=True),
     sa.Column('distributor_id', types.Exact(255), nullable=True),
