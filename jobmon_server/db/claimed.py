@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from jobmon_server.db.bulk import among_ids, with_ids
 from jobmon_server.db.dag import chunks
 from jobmon_server.db.models import array, array_batch, task, task_instance
+from jobmon_server.db.packing import Gathered
 from jobmon_server.db.pairs import by_index
 from jobmon_server.db.reads import Row, every
 from jobmon_server.db.standing import Waiting
@@ -40,7 +41,7 @@ _OF_BATCH = {
     for table in (array_batch, task_instance)
 }
 _BATCH = select(array_batch.c.batch_num).where(_OF_BATCH[array_batch])
-_STEPS = select(task_instance.c.array_step_id, task_instance.c.id).where(
+_STEPS = select(Gathered(func.json_array(task_instance.c.array_step_id, task_instance.c.id))).where(
     _OF_BATCH[task_instance], among_ids(task_instance.c.array_step_id)
 )
 _KEY = tuple_(array_batch.c.array_id, array_batch.c.batch_num)
@@ -97,7 +98,7 @@ def find_batch_steps(
     batch = {"array_id": array_id, "batch_num": batch_num}
     found: dict[int, int] = {}
     for some in chunks(steps):
-        found.update((step, one) for step, one in connection.execute(_STEPS, {**batch, "ids": some}))
+        found.update(connection.execute(_STEPS, {**batch, "ids": some}).scalar_one() or ())
     if not found and connection.execute(_BATCH, batch).one_or_none() is None:
         raise Unknown("array batch", f"{array_id}/{batch_num}")
     return found

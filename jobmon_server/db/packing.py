@@ -10,11 +10,29 @@ from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import Boolean, ColumnElement, DateTime, func
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from jobmon_server.db.types import Json, StatusType
 
 Record = TypeVar("Record", bound=NamedTuple)
 Read = Callable[[Any], Any]
+
+
+class Gathered(FunctionElement[Any]):
+    """A value of all rows as one JSON array, in no order; null or empty where there are none.
+
+    For rows of a bounded number with short values: MariaDB sends as much as `group_concat_max_len` allows, a megabyte.
+    """
+
+    inherit_cache = True
+    type = Json()
+
+
+@compiles(Gathered)
+def _gathered(element: Gathered, compiler: Any, **options: Any) -> str:
+    name = "json_group_array" if compiler.dialect.name == "sqlite" else "json_arrayagg"
+    return f"{name}({compiler.process(element.clauses, **options)})"
 
 
 class Packing(Generic[Record]):
@@ -36,6 +54,10 @@ class Packing(Generic[Record]):
             if value is not None:
                 values[place] = read(value)
         return self._record._make(values)
+
+    def unpack_all(self, gathered: list[list[Any]] | None) -> list[Record]:
+        """Make the records of all rows that were gathered."""
+        return [self.unpack(values) for values in gathered or ()]
 
 
 def _reader(column: ColumnElement[Any]) -> Read | None:

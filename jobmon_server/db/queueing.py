@@ -16,6 +16,7 @@ from jobmon_server.db.dag import ReadyTask
 from jobmon_server.db.models import array, array_batch, task, task_instance
 from jobmon_server.db.models_records import journal
 from jobmon_server.db.noted import note
+from jobmon_server.db.packing import Gathered
 from jobmon_server.db.pairs import by_index
 from jobmon_server.db.transaction import LostRace
 from jobmon_server.db.types import Id, StatusType
@@ -130,9 +131,10 @@ def _journal(connection: Connection, locked: LockedWorkflow, array_id: int, batc
 
 
 def _ids(connection: Connection, array_id: int, batch_num: int) -> tuple[int, ...]:
-    statement = (
-        select(task_instance.c.id)
-        .where(task_instance.c.array_id == array_id, task_instance.c.batch_num == batch_num)
-        .order_by(task_instance.c.array_step_id)
-    )
-    return tuple(connection.execute(statement).scalars())
+    places = connection.execute(_STEPS, {"array_id": array_id, "batch_num": batch_num}).scalar_one()
+    return tuple(one for _, one in sorted(places or ()))
+
+
+_STEPS = select(Gathered(func.json_array(task_instance.c.array_step_id, task_instance.c.id))).where(
+    task_instance.c.array_id == bindparam("array_id"), task_instance.c.batch_num == bindparam("batch_num")
+)

@@ -17,7 +17,7 @@ from jobmon_client.states import TaskInstanceStatus, TaskStatus
 from jobmon_server.db import clock
 from jobmon_server.db.bulk import with_ids
 from jobmon_server.db.models import task, task_instance, workflow_run
-from jobmon_server.db.packing import Packing
+from jobmon_server.db.packing import Gathered, Packing
 from jobmon_server.db.pairs import by_index
 
 
@@ -56,9 +56,9 @@ _PACKED = Packing(Standing, _columns(Standing))
 _PACKED_WAITING = Packing(Waiting, _columns(Waiting))
 _STATUS = bindparam("status", type_=task_instance.c.status.type)
 _STANDING = by_index(
-    select(_PACKED.column)
+    select(Gathered(_PACKED.column))
+    .select_from(task_instance)
     .where(with_ids(task_instance), task_instance.c.status == _STATUS)
-    .order_by(task_instance.c.id)
     .with_for_update(),
     task_instance,
 )
@@ -94,9 +94,9 @@ _RUNS = select(workflow_run.c.id).where(workflow_run.c.workflow_id == bindparam(
 def lock_standing(
     connection: Connection, task_instance_ids: Sequence[int], status: TaskInstanceStatus
 ) -> list[Standing]:
-    """Lock those of these instances that stand in a status, by id; at most `pairs.BATCH` ids."""
-    rows = connection.execute(_STANDING, {"ids": task_instance_ids, "status": status})
-    return [_PACKED.unpack(row[0]) for row in rows]
+    """Lock those of these instances that stand in a status, in the order of their ids; at most `pairs.BATCH` of them."""
+    facts = {"ids": task_instance_ids, "status": status}
+    return sorted(_PACKED.unpack_all(connection.execute(_STANDING, facts).scalar_one()))
 
 
 def claimable(
