@@ -14,7 +14,7 @@ from jobmon_server.db.dag import chunks
 from jobmon_server.db.models import array, array_batch, task, task_instance
 from jobmon_server.db.packing import Gathered
 from jobmon_server.db.pairs import by_index
-from jobmon_server.db.reads import Row, every
+from jobmon_server.db.reads import Row
 from jobmon_server.db.standing import Waiting
 from jobmon_server.db.types import Json
 from jobmon_server.errors import Unknown
@@ -45,6 +45,18 @@ _STEPS = select(Gathered(func.json_array(task_instance.c.array_step_id, task_ins
     _OF_BATCH[task_instance], among_ids(task_instance.c.array_step_id)
 )
 _KEY = tuple_(array_batch.c.array_id, array_batch.c.batch_num)
+_BATCHES = (
+    select(
+        array_batch.c.array_id,
+        array_batch.c.batch_num,
+        array.c.name.label("array_name"),
+        array_batch.c.cluster,
+        array_batch.c.queue,
+        array_batch.c.requested_resources,
+    )
+    .join_from(array_batch, array, array.c.id == array_batch.c.array_id)
+    .where(_KEY.in_(bindparam("keys", expanding=True)))
+)
 
 
 def read_batches(
@@ -77,17 +89,10 @@ def _read(connection: Connection, statement: Select[Any], task_instance_ids: Seq
 
 def _batches(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Row]:
     """Return what all instances of a batch have in common."""
-    columns = (array_batch.c.cluster, array_batch.c.queue, array_batch.c.requested_resources)
     found: dict[tuple[int, int], Row] = {}
     for some in chunks(list(keys)):
-        statement = (
-            select(
-                array_batch.c.array_id, array_batch.c.batch_num, array.c.name.label("array_name"), *columns
-            )
-            .join_from(array_batch, array, array.c.id == array_batch.c.array_id)
-            .where(_KEY.in_(some))
-        )
-        found |= {(row["array_id"], row["batch_num"]): row for row in every(connection, statement)}
+        rows = connection.execute(_BATCHES, {"keys": some}).mappings()
+        found |= {(row["array_id"], row["batch_num"]): dict(row) for row in rows}
     return found
 
 
