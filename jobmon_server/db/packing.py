@@ -22,7 +22,7 @@ Read = Callable[[Any], Any]
 class Gathered(FunctionElement[Any]):
     """A value of all rows as one JSON array, in no order; null or empty where there are none.
 
-    For rows of a bounded number with short values: MariaDB sends as much as `group_concat_max_len` allows, a megabyte.
+    For rows of a bounded number with short values: MariaDB cuts what is longer than `db.engine` lets it be.
     """
 
     inherit_cache = True
