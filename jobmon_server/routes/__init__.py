@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from flask_smorest import Blueprint
-
 from jobmon_server.routes import (
     bulk,
     callbacks,
@@ -27,6 +25,7 @@ from jobmon_server.routes import (
     worker,
     workflow,
 )
+from jobmon_server.routes.described import Blueprint
 
 #: In the order of the OpenAPI document.
 BLUEPRINTS: tuple[Blueprint, ...] = (

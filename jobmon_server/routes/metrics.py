@@ -39,7 +39,7 @@ def scrape() -> Response:
 
 
 TEXT = {"description": "Prometheus text", "content": {"text/plain": {"schema": {"type": "string"}}}}
-metrics.route("/metrics")(metrics.doc(responses={"200": TEXT, "500": refusal_response(500)})(scrape))
+metrics.operate("/metrics", "GET", scrape, lambda: {"responses": {"200": TEXT, "500": refusal_response(500)}})
 
 
 def text(tally: Tally, measures: Measures | None, settings: Settings) -> bytes:

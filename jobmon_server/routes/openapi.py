@@ -8,10 +8,10 @@ from functools import cache
 from typing import Any
 
 from flask import Flask, Response
-from flask_smorest import Api, Blueprint
 from marshmallow import fields as marshmallow_fields
 
 from jobmon_server.routes import fields
+from jobmon_server.routes.described import Blueprint
 from jobmon_server.routes.door import IdConverter, IndexConverter
 from jobmon_server.routes.scopes import needed
 from jobmon_server.routes.wire import PREFIX, encode, refusal_response
@@ -29,12 +29,6 @@ TYPES: dict[type[marshmallow_fields.Field[Any]], str] = {
 CONFIG = {"API_TITLE": "Jobmon", "API_VERSION": "v1", "OPENAPI_VERSION": "3.0.3"}
 
 
-class Document(Api):  # type: ignore[misc]
-    """flask-smorest's, without the error reply of its own that it would add to every route."""
-
-    DEFAULT_ERROR_RESPONSE_NAME = None
-
-
 def install(app: Flask, blueprints: Sequence[Blueprint]) -> None:
     """Serve the document at `/api/v1/openapi.json`; start-up does not wait for it."""
 
@@ -46,7 +40,17 @@ def install(app: Flask, blueprints: Sequence[Blueprint]) -> None:
 
 
 def describe(app: Flask, blueprints: Sequence[Blueprint]) -> dict[str, Any]:
-    """Build the OpenAPI 3 document of the blueprints, which the application has registered."""
+    """Build the OpenAPI 3 document of the blueprints, which the application has registered.
+
+    Its library is loaded here, when first asked for: with all that it brings it is larger than all routes.
+    """
+    import flask_smorest
+
+    class Document(flask_smorest.Api):  # type: ignore[misc]
+        """flask-smorest's, without the error reply of its own that it would add to every route."""
+
+        DEFAULT_ERROR_RESPONSE_NAME = None
+
     scratch = Flask(__name__)
     scratch.config.update(CONFIG)
     api = Document(scratch)
@@ -60,7 +64,11 @@ def describe(app: Flask, blueprints: Sequence[Blueprint]) -> dict[str, Any]:
         api.register_field(field, name, None)
     for blueprint in blueprints:
         api.spec.tag({"name": blueprint.name, "description": blueprint.description})
-        blueprint.register_views_in_doc(api, app, api.spec, name=blueprint.name, parameters=None)
+        described = flask_smorest.Blueprint(blueprint.name, __name__)
+        for endpoint, rule, method, view, describe_it in blueprint.operations:
+            documented = described.doc(**describe_it())(view)
+            described.route(rule, endpoint=endpoint, methods=[method])(documented)
+        described.register_views_in_doc(api, app, api.spec, name=blueprint.name, parameters=None)
     document: dict[str, Any] = api.spec.to_dict()
     _state_the_scopes(document, app)
     _state_the_limit(document, app.config.get("MAX_CONTENT_LENGTH"))

@@ -7,6 +7,7 @@ A schema with hooks is left to marshmallow whole; a field that is not one of our
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from marshmallow import ValidationError, fields, missing
@@ -42,6 +43,12 @@ def loader(schema: Schema) -> Load:
         return schema.load(item) if taken is None else taken
 
     return load
+
+
+@cache
+def loader_of(schema: type[Schema]) -> Load:
+    """Return the `loader` of a schema, one for all who ask: made when it is first needed, as few of them ever are."""
+    return loader(schema())
 
 
 def quick_load(schema: Schema, items: Sequence[Any]) -> list[Any]:
@@ -124,7 +131,7 @@ class Items(fields.List[Any]):
             fields.Nested(schema), metadata={"minItems": minimum, "maxItems": maximum}, **options
         )
         self.minimum, self.maximum = minimum, maximum
-        self._load = loader(schema())
+        self._of = schema
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
@@ -133,4 +140,4 @@ class Items(fields.List[Any]):
             raise self.make_error("invalid")
         if not self.minimum <= len(value) <= self.maximum:
             raise ValidationError(f"must have {self.minimum} to {self.maximum} items")
-        return _load_all(self._load, value)
+        return _load_all(loader_of(self._of), value)

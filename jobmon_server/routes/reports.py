@@ -12,14 +12,15 @@ from jobmon_server.actions.perform import perform_many
 from jobmon_server.actions.reports import REPORTS, Report
 from jobmon_server.routes.fields import Id, Schema
 from jobmon_server.routes.parse import details_of
-from jobmon_server.routes.quick import loader
+from jobmon_server.routes.quick import loader_of
 from jobmon_server.routes.replies import BatchReply, batch_item
 from jobmon_server.routes.schemas import LARGEST_BATCH, REPORT_BODIES
 from jobmon_server.routes.scopes import refuse_foreign
 from jobmon_server.routes.wire import blueprint, database, post, reply
 
 reports = blueprint("reports", "Many reports in one call.")
-_LOAD = {name: loader(schema()) for name, schema in REPORT_BODIES.items()}
+#: Made at once, before the fork: every worker needs them.
+_LOAD = {name: loader_of(schema) for name, schema in REPORT_BODIES.items()}
 _ID = Id()
 
 

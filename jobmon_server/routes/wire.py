@@ -17,7 +17,6 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 from flask import Response, current_app, g, request
-from flask_smorest import Blueprint
 from marshmallow import fields
 
 from jobmon_client.states import Outcome
@@ -27,9 +26,10 @@ from jobmon_server.config import Settings
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Fenced, Invalid, JobmonServerError, Unknown
 from jobmon_server.principal import ANYBODY, Principal
+from jobmon_server.routes.described import Blueprint, View
 from jobmon_server.routes.fields import Schema, Text, Whole
 from jobmon_server.routes.parse import json_body, load
-from jobmon_server.routes.quick import loader
+from jobmon_server.routes.quick import loader_of
 
 PREFIX = "/api/v1"
 JSON = "application/json"
@@ -41,7 +41,6 @@ REFUSALS: dict[str, type[JobmonServerError]] = {
 }
 
 Result = TypeVar("Result")
-View = Callable[..., Response]
 
 
 class Detail(Schema):
@@ -141,21 +140,20 @@ def post(
     media: str = JSON,
 ) -> Callable[[Callable[..., Response]], View]:
     """Route POST: the view gets the path's ids and the body's fields; all is in the OpenAPI document."""
-    schema = body()
-    take = loader(schema)
-    required = any(field.required for field in schema.load_fields.values())
-    content = {"content": {JSON: {"schema": body}}, "required": required}
+
+    def describe() -> dict[str, Any]:
+        required = any(field.required for field in body().load_fields.values())
+        return {
+            "requestBody": {"content": {JSON: {"schema": body}}, "required": required},
+            "responses": _responses(reply, success, (*refusals, 413), media),
+        }
 
     def decorate(route: Callable[..., Response]) -> View:
         @wraps(route)
         def view(**path: Any) -> Response:
-            return route(**path, **load(take, json_body()))
+            return route(**path, **load(loader_of(body), json_body()))
 
-        documented = at.doc(
-            requestBody=content, responses=_responses(reply, success, (*refusals, 413), media)
-        )(view)
-        at.route(rule, methods=["POST"])(documented)
-        return view
+        return at.operate(rule, "POST", view, describe)
 
     return decorate
 
@@ -174,18 +172,19 @@ def get(
 
     `media` is what success replies with, each piece of it as `reply` says.
     """
-    schema = query()
-    take = loader(schema)
+
+    def describe() -> dict[str, Any]:
+        return {
+            "parameters": [{"in": "query", "schema": query}] if query().load_fields else [],
+            "responses": _responses(reply, success, (*refusals, 422), media),
+        }
 
     def decorate(route: Callable[..., Response]) -> View:
         @wraps(route)
         def view(**path: Any) -> Response:
-            return route(**path, **load(take, asked()))
+            return route(**path, **load(loader_of(query), asked()))
 
-        parameters = [{"in": "query", "schema": query}] if schema.load_fields else []
-        responses = _responses(reply, success, (*refusals, 422), media)
-        at.route(rule, methods=["GET"])(at.doc(parameters=parameters, responses=responses)(view))
-        return view
+        return at.operate(rule, "GET", view, describe)
 
     return decorate
 
