@@ -40,8 +40,11 @@ def serve(settings: Settings) -> None:
     settings.make_directory()
     server_file = _take(settings)
     listener = _listen(settings.host, settings.port)
-    _prepare(settings)
+    # The dialect and the driver are loaded for all processes; nothing is connected before the fork.
+    Database.connect(settings.database_url).dispose()
+    preparing = _prepare(settings, listener)
     server = Server(settings, server_file, listener)
+    _wait_for(preparing)
     # What is there before the fork is shared with the workers for as long as nobody writes to it, as a collection would.
     gc.collect()
     gc.freeze()
@@ -65,10 +68,25 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigurationError(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
 
 
-def _prepare(settings: Settings) -> None:
-    """Make or check the schema before there are workers; its connections are closed again before the fork."""
+def _prepare(settings: Settings, listener: socket.socket) -> int:
+    """Make or check the schema in a process of its own, and return its id: what that takes does not stay with the server.
+
+    That process leaves as a start that fails does: with the error's sentence and exit code.
+    """
+    process = os.fork()
+    if process:
+        return process
+    listener.close()
     with schema.usable(settings.database_url) as database:
         schema.prepare(database.engine)
+    os._exit(0)
+
+
+def _wait_for(process: int) -> None:
+    """Wait until the schema is there; exit as its process did if it is not."""
+    _, status = os.waitpid(process, 0)
+    if code := os.waitstatus_to_exitcode(status):
+        sys.exit(abs(code))
 
 
 class Server(Application):  # type: ignore[misc]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -28,6 +27,8 @@ LOST_RACE_CODES = frozenset({1020, 1205, 1213})
 #: MariaDB: too many connections, shutting down, connection refused, gone, lost. Planning again makes a re-run safe
 #: even where the COMMIT itself may have arrived: what was applied is then found to be a duplicate.
 LOST_SERVER_CODES = frozenset({1040, 1053, 1927, 2002, 2003, 2006, 2013})
+#: SQLite: busy, locked; written as numbers, as its library is loaded where it is used alone.
+LOCKED_CODES = frozenset({5, 6})
 #: Seconds before each re-run, jittered by half.
 PAUSES = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 
@@ -133,9 +134,9 @@ def is_worth_a_rerun(error: Exception) -> bool:
     if isinstance(error, LostRace | PoolTimeout):
         return True
     original = getattr(error, "orig", None)
-    if isinstance(original, sqlite3.Error):
-        code = getattr(original, "sqlite_errorcode", 0) & 0xFF
-        return code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    sqlite_code = getattr(original, "sqlite_errorcode", None)
+    if sqlite_code is not None:
+        return sqlite_code & 0xFF in LOCKED_CODES
     if original is None or not original.args:
         return False
     return original.args[0] in LOST_RACE_CODES | LOST_SERVER_CODES or getattr(

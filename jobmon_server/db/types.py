@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Integer, String, Text, TypeDecorator
-from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import CursorResult, Dialect
 from sqlalchemy.ext.compiler import compiles
 
@@ -15,7 +14,13 @@ from jobmon_server.errors import CorruptRow
 
 #: 64-bit ids; SQLite numbers rows by itself only in a column of exactly this type.
 Id = BigInteger().with_variant(Integer(), "sqlite")
-Instant = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+
+
+class Microseconds(DateTime):
+    """A time as exact as the clock that makes it."""
+
+
+Instant = Microseconds()
 
 
 class Exact(String):
@@ -37,6 +42,12 @@ class Word(String):
 def binary_collation(compiler: Any) -> str:
     """Return the collation that tells apart whatever bytes tell apart."""
     return "utf8mb4_nopad_bin" if compiler.dialect.is_mariadb else "utf8mb4_0900_bin"
+
+
+# Spelled here, and not taken from SQLAlchemy's dialect: a server loads the dialect of its own database alone.
+@compiles(Microseconds, "mysql", "mariadb")
+def _microseconds(element: Microseconds, compiler: Any, **options: Any) -> str:
+    return "DATETIME(6)"
 
 
 @compiles(Exact, "mysql", "mariadb")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table
-from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import Connection
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import mysql, sqlite
 
 
 def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -19,12 +21,16 @@ def upsert(connection: Connection, table: Table, rows: Sequence[dict[str, Any]])
 
 
 def _on_sqlite(table: Table) -> sqlite.Insert:
+    from sqlalchemy.dialects import sqlite
+
     statement = sqlite.insert(table)
     new = {name: statement.excluded[name] for name in _facts(table)}
     return statement.on_conflict_do_update(index_elements=table.primary_key.columns, set_=new)
 
 
 def _on_mariadb(table: Table) -> mysql.Insert:
+    from sqlalchemy.dialects import mysql
+
     statement = mysql.insert(table)
     return statement.on_duplicate_key_update({name: statement.inserted[name] for name in _facts(table)})
 
