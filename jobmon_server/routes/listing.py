@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -97,7 +98,9 @@ class Asked(Schema):
         return {**rest, f"{_ATTRIBUTE}NAME": attributes} if attributes else rest
 
 
-def filters(entity: Entity) -> dict[str, Plain[Any]]:
+# Hundreds of fields in all, the same for many routes: schemas share them.
+@cache
+def filters(entity: Entity) -> Mapping[str, Plain[Any]]:
     """Make the fields of a query string's filters."""
     found: dict[str, Plain[Any]] = {name: Simple(entity, name) for name in simple_filters(entity)}
     if any(name.startswith(ATTRIBUTES) for name in filterable(entity)):
@@ -105,7 +108,8 @@ def filters(entity: Entity) -> dict[str, Plain[Any]]:
     return found
 
 
-def selection(entity: Entity) -> dict[str, Plain[Any]]:
+@cache
+def selection(entity: Entity) -> Mapping[str, Plain[Any]]:
     """Make the fields by which a document selects."""
     return {"filter": Filter(entity), "search": Search(entity)}
 
@@ -125,7 +129,8 @@ def paging(entity: Entity, *, is_text: bool) -> dict[str, Plain[Any]]:
     }
 
 
-def shape(entity: Entity) -> dict[str, Plain[Any]]:
+@cache
+def shape(entity: Entity) -> Mapping[str, Plain[Any]]:
     """Make the fields that say what is shown, and in which order."""
     names = (*FIELDS[entity], *EXTRAS[entity])
     return {"fields": Names(names), "detail": Word(Detail), "sort": Order(entity)}
