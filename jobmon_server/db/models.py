@@ -13,7 +13,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    Table,
     UniqueConstraint,
 )
 
@@ -30,11 +29,11 @@ from jobmon_server.db.parts import (
     REASON_LENGTH,
     flag,
     member,
-    metadata,
     new_table,
     parent,
     plain_table,
     row_id,
+    table,
 )
 from jobmon_server.db.types import (
     Exact,
@@ -189,9 +188,8 @@ Index(
     task.c.id,
 )
 
-edge = Table(
+edge = table(
     "edge",
-    metadata,
     Column(
         "upstream_id", Id, ForeignKey("task.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
     ),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Table, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, Integer, UniqueConstraint
 
-from jobmon_server.db.parts import NAME_LENGTH, metadata
+from jobmon_server.db.parts import NAME_LENGTH, table
 from jobmon_server.db.types import Exact, Id, Instant, Json
 
-cluster_queue = Table(
+cluster_queue = table(
     "cluster_queue",
-    metadata,
     Column("cluster", Exact(NAME_LENGTH), primary_key=True),
     Column("queue", Exact(NAME_LENGTH), primary_key=True),
     Column("maximum", Json, nullable=False),
@@ -18,9 +17,8 @@ cluster_queue = Table(
     mysql_charset="utf8mb4",
 )
 
-submission = Table(
+submission = table(
     "submission",
-    metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("submission_uuid", Exact(NAME_LENGTH), nullable=False),
     Column("cluster", Exact(NAME_LENGTH), nullable=False),
@@ -36,9 +34,8 @@ submission = Table(
     sqlite_autoincrement=True,
 )
 
-submission_step = Table(
+submission_step = table(
     "submission_step",
-    metadata,
     Column(
         "submission_id",
         Id,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Table
+from sqlalchemy import Column, Index
 
 from jobmon_client.states import TaskInstanceStatus, TaskStatus
-from jobmon_server.db.parts import NAME_LENGTH, metadata, new_table, parent, row_id
+from jobmon_server.db.parts import NAME_LENGTH, new_table, parent, row_id, table
 from jobmon_server.db.types import Exact, FreeText, Id, Instant, Word, status_check, status_column
 
 journal = new_table(
@@ -38,9 +38,8 @@ error_log = new_table(
     Index(None, "workflow_id"),
 )
 
-lease = Table(
+lease = table(
     "lease",
-    metadata,
     Column("name", Word(64), primary_key=True),
     Column("holder", Exact(NAME_LENGTH)),
     Column("term", Id, nullable=False, server_default="0"),

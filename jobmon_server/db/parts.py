@@ -21,12 +21,26 @@ NAME_LENGTH = 255
 REASON_LENGTH = 128
 
 
+#: What the CREATE TABLE of each table says besides, on the one or the other database.
+_OPTIONS: dict[str, dict[str, Any]] = {}
+
+
+def table(name: str, *parts: Any, **options: Any) -> Table:
+    """Declare a table; `options` are SQLAlchemy's for one dialect, `mysql_…` and `sqlite_…`."""
+    _OPTIONS[name] = options
+    return Table(name, metadata, *parts)
+
+
+def complete_for_making() -> None:
+    """Give the tables their options. SQLAlchemy loads the dialects of both databases for them: who makes no table does without."""
+    for name, options in _OPTIONS.items():
+        metadata.tables[name].kwargs.update(options)
+
+
 def new_table(name: str, *parts: Any) -> Table:
-    """Make a table whose rows are numbered."""
+    """Declare a table whose rows are numbered."""
     # AUTOINCREMENT: an id is never used again, on SQLite either.
-    return Table(
-        name, metadata, *parts, mysql_engine="InnoDB", mysql_charset="utf8mb4", sqlite_autoincrement=True
-    )
+    return table(name, *parts, mysql_engine="InnoDB", mysql_charset="utf8mb4", sqlite_autoincrement=True)
 
 
 def row_id() -> Column[int]:
@@ -45,8 +59,8 @@ def flag(name: str) -> Column[bool]:
 
 
 def plain_table(name: str, *parts: Any) -> Table:
-    """Make a table whose rows have keys of their own."""
-    return Table(name, metadata, *parts, mysql_engine="InnoDB", mysql_charset="utf8mb4")
+    """Declare a table whose rows have keys of their own."""
+    return table(name, *parts, mysql_engine="InnoDB", mysql_charset="utf8mb4")
 
 
 def member(name: str, target: str) -> Column[int]:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from jobmon_server.db import indexes, views
 from jobmon_server.db.columns import missing
 from jobmon_server.db.models_control import metadata
+from jobmon_server.db.parts import complete_for_making
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Busy, ConfigurationError, Refused, WrongSchema
 from jobmon_server.extra_index import ExtraIndex
@@ -167,6 +168,7 @@ def _upgrade(connection: Connection, extra: Sequence[ExtraIndex]) -> str:
 
 def _make(connection: Connection) -> None:
     """Make what is missing and stamp it; may be run again after it was interrupted."""
+    complete_for_making()
     version.create(connection, checkfirst=True)
     if revision(connection) is None:
         connection.execute(insert(version).values(version_num=CREATING))

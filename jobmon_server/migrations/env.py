@@ -7,6 +7,7 @@ from typing import Any, Literal
 from alembic import context
 
 from jobmon_server.db.models_control import metadata
+from jobmon_server.db.parts import complete_for_making
 from jobmon_server.db.types import Exact, ExactText, FreeText, Id, Instant, Json, StatusType, Word
 
 
@@ -27,6 +28,7 @@ def render(kind: str, item: Any, autogenerate: Any) -> str | Literal[False]:
     return False
 
 
+complete_for_making()
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
