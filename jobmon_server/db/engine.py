@@ -30,7 +30,9 @@ def make_engine(url: str | URL, pool_size: int = 10) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(parsed, pool_size)
-    return create_engine(
+    from jobmon_server.db.encryption import prefer_tls
+
+    engine = create_engine(
         parsed.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
@@ -48,6 +50,8 @@ def make_engine(url: str | URL, pool_size: int = 10) -> Engine:
             f" innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}, group_concat_max_len = {GATHERED_BYTES}",
         },
     )
+    prefer_tls(engine)
+    return engine
 
 
 def _sqlite_engine(url: URL, pool_size: int) -> Engine:
