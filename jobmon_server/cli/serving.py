@@ -32,6 +32,8 @@ def serve(**flags: Any) -> None:
     settings = Settings.load(flags)
     gc.disable()  # what is loaded stays; `serve` enables it when all is there
     lean.load_structlog()
+    # Of what Flask, Werkzeug and gunicorn import: error pages that are not ours, their own command lines.
+    lean.put_off("html", "difflib", "argparse")
     from jobmon_server.serve import serve as run
 
     run(settings)
