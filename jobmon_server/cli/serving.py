@@ -34,7 +34,7 @@ def serve(**flags: Any) -> None:
     lean.load_structlog()
     # Of what Flask, Werkzeug and gunicorn import: error pages that are not ours, their own command lines.
     lean.put_off("html", "difflib", "argparse")
-    from jobmon_server.serve import serve as run
+    from jobmon_server.serve_start import serve as run
 
     run(settings)
 
