@@ -20,6 +20,8 @@ have_browser() {
 # The core packages are the programs without a service: the tests start and stop their own.
 have_mariadb || install mariadb-server-core mariadb-client-core
 have_browser || install chromium chromium-driver
+# Makes the certificates of a MariaDB that is spoken to by TLS.
+command -v openssl >/dev/null || install openssl
 environment .venv-test --editable '.[server,cli,test]'
 
 PATH="$PWD/.venv-test/bin:$PATH"
