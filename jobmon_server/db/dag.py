@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, bindparam, func, select, type_coerce, upda
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskStatus
+from jobmon_server.db.bulk import among_ids, with_ids
 from jobmon_server.db.models import edge, task, task_instance
 from jobmon_server.db.pairs import BATCH, by_index
 from jobmon_server.db.types import FreeText
@@ -17,6 +18,26 @@ from jobmon_server.fsm.task import LIVE, QUEUEABLE
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 
 Item = TypeVar("Item")
+
+_UNRELEASED = by_index(
+    select(task.c.id)
+    .where(
+        task.c.workflow_id == bindparam("workflow_id"),
+        task.c.status == TaskStatus.DONE,
+        task.c.released == 0,
+    )
+    .limit(BATCH),
+    task,
+    "ix_task_schedule",
+)
+_RELEASED = select(task.c.id).where(with_ids(task), task.c.released)
+_SET_RELEASED = update(task).where(with_ids(task)).values(released=bindparam("is_released"))
+_DOWNSTREAMS = select(edge.c.downstream_id).where(among_ids(edge.c.upstream_id))
+_STEP = (
+    update(task)
+    .where(with_ids(task))
+    .values(upstreams_left=task.c.upstreams_left + bindparam("step", type_=task.c.upstreams_left.type))
+)
 
 
 def release_done(connection: Connection, workflow_id: int) -> int:
@@ -27,7 +48,7 @@ def release_done(connection: Connection, workflow_id: int) -> int:
     released = 0
     while ids := _unreleased(connection, workflow_id):
         _count_down(connection, ids, -1)
-        connection.execute(update(task).where(task.c.id.in_(ids)).values(released=True))
+        connection.execute(_SET_RELEASED, {"ids": ids, "is_released": True})
         released += len(ids)
     return released
 
@@ -36,11 +57,9 @@ def take_back(connection: Connection, task_ids: Iterable[int]) -> None:
     """Undo what released tasks told their downstreams: they are to run again."""
     ids = sorted(task_ids)
     for batch in chunks(ids):
-        told = list(
-            connection.execute(select(task.c.id).where(task.c.id.in_(batch), task.c.released)).scalars()
-        )
+        told = list(connection.execute(_RELEASED, {"ids": batch}).scalars())
         _count_down(connection, told, 1)
-        connection.execute(update(task).where(task.c.id.in_(told)).values(released=False))
+        connection.execute(_SET_RELEASED, {"ids": told, "is_released": False})
 
 
 def forget(connection: Connection, task_ids: Sequence[int]) -> None:
@@ -65,8 +84,7 @@ def downstreams(connection: Connection, task_ids: Iterable[int]) -> list[int]:
     """Return the tasks that wait for any of these directly, by id."""
     found: set[int] = set()
     for batch in chunks(sorted(task_ids)):
-        statement = select(edge.c.downstream_id).where(edge.c.upstream_id.in_(batch))
-        found.update(connection.execute(statement).scalars())
+        found.update(connection.execute(_DOWNSTREAMS, {"ids": batch}).scalars())
     return sorted(found)
 
 
@@ -82,21 +100,13 @@ def descendants(connection: Connection, task_ids: Sequence[int]) -> list[list[in
 
 
 def _unreleased(connection: Connection, workflow_id: int) -> list[int]:
-    statement = by_index(
-        select(task.c.id)
-        .where(task.c.workflow_id == workflow_id, task.c.status == TaskStatus.DONE, task.c.released == 0)
-        .limit(BATCH),
-        task,
-        "ix_task_schedule",
-    )
-    return sorted(connection.execute(statement).scalars())
+    return sorted(connection.execute(_UNRELEASED, {"workflow_id": workflow_id}).scalars())
 
 
 def _count_down(connection: Connection, upstream_ids: list[int], step: int) -> None:
     if not upstream_ids:
         return
-    statement = select(edge.c.downstream_id).where(edge.c.upstream_id.in_(upstream_ids))
-    _step(connection, connection.execute(statement).scalars(), step)
+    _step(connection, connection.execute(_DOWNSTREAMS, {"ids": upstream_ids}).scalars(), step)
 
 
 def wait_for_fewer(connection: Connection, downstream_ids: Iterable[int]) -> None:
@@ -111,8 +121,7 @@ def _step(connection: Connection, downstream_ids: Iterable[int], step: int) -> N
         by_count[count].append(downstream_id)
     for count, ids in by_count.items():
         for batch in chunks(sorted(ids)):
-            left = task.c.upstreams_left + step * count
-            connection.execute(update(task).where(task.c.id.in_(batch)).values(upstreams_left=left))
+            connection.execute(_STEP, {"ids": batch, "step": step * count})
 
 
 def chunks(ids: Sequence[Item]) -> Iterator[Sequence[Item]]:
