@@ -19,7 +19,7 @@ from jobmon_server.db.moves import Change, write_many
 from jobmon_server.fsm.task import LIVE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict:
     """What became of one report: all that a reply says, and where a settle may be due (`left_workflow_id`)."""
 

@@ -16,8 +16,9 @@ LOCK_WAIT_SECONDS = 5
 POOL_WAIT_SECONDS = 30
 CONNECT_SECONDS = 5
 REPLY_SECONDS = 120
-#: How long a value may be that MariaDB gathers of many rows: whatever its administrator sets, ours are not cut.
-GATHERED_BYTES = 2**20
+#: How long a value may be that MariaDB gathers of many rows: whatever its administrator sets, ours are not cut. A batch has
+#: two names for each row, of which JSON may spell each character in six.
+GATHERED_BYTES = 8 * 2**20
 #: How many compiled statements are kept, beside those of `db.kept`.
 KEPT_STATEMENTS = 1_000
 

@@ -50,7 +50,7 @@ _MANY = 16
 _FAILED = insert(error_log)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Change:
     """What one decision writes: `instance` and `task` are the columns that change, nothing else is touched.
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from jobmon_client.states import TaskInstanceStatus, TaskStatus
+from sqlalchemy import ColumnElement, func
+
+from jobmon_client.states import Reporter, TaskInstanceStatus, TaskStatus
 from jobmon_server.db import clock
 from jobmon_server.db.models import task, task_instance
-from jobmon_server.db.packing import Packing
+from jobmon_server.db.packing import Gathered, Packing
+from jobmon_server.db.types import Json, StatusType
+from jobmon_server.fsm.plan import By, Pair
 
 
 class InstanceRow(NamedTuple):
@@ -51,3 +56,46 @@ class TaskRow(NamedTuple):
 _INSTANCE_COLUMNS = [task_instance.c[name] for name in InstanceRow._fields if name != "now"]
 INSTANCE = Packing(InstanceRow, [*_INSTANCE_COLUMNS, clock.now()])
 TASK = Packing(TaskRow, [task.c[name.removeprefix("task_")] for name in TaskRow._fields])
+
+
+def _listed(*columns: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Make one value of all rows: a list of lists of these columns, times as text, flags as 0 and 1."""
+    return Gathered(func.json_array(*columns, type_=Json()))
+
+
+#: Of many, without what only a start needs: first the `OWN` columns of each, then what is planned from.
+OWN = 11
+INSTANCES = _listed(
+    *(
+        task_instance.c[name]
+        for name in ("id", "task_id", "array_step_id", "attempt", "status_at", "report_by")
+    ),
+    *(task_instance.c[name] for name in ("next_report_increment", "distributor")),
+    task_instance.c.started_at.is_not(None),
+    *(task_instance.c[name] for name in ("pending_commands", "metric_samples")),
+    *(task_instance.c[name] for name in ("status", "status_by", "worker_id", "orphan", "requeue")),
+)
+#: Its id and its workflow's, then what is planned from.
+TASKS = _listed(
+    *(task.c[name] for name in ("id", "workflow_id", "status", "num_attempts", "max_attempts", "num_refunds"))
+)
+_INSTANCE_STATUS: Callable[[str], Any] = StatusType(TaskInstanceStatus).member
+_TASK_STATUS: Callable[[str], Any] = StatusType(TaskStatus).member
+
+
+def listed_pair(standing: Sequence[Any]) -> Pair:
+    """Return what is planned from, as `INSTANCES` and then `TASKS` have it, and whether its deadline has passed."""
+    status, status_by, worker_id, orphan, requeue, task_status, attempts, most, refunds, overdue = standing
+    reporter = Reporter(status_by)
+    return Pair(
+        task_instance=_INSTANCE_STATUS(status),
+        task=_TASK_STATUS(task_status),
+        num_attempts=attempts,
+        max_attempts=most,
+        num_refunds=refunds,
+        worker_id=worker_id,
+        status_by=By(reporter, worker_id if reporter is Reporter.WORKER else None),
+        orphan=bool(orphan),
+        requeue=bool(requeue),
+        overdue=overdue,
+    )

@@ -13,14 +13,24 @@ from datetime import datetime
 from itertools import product
 from typing import Any
 
-from sqlalchemy import Select, Table, bindparam, select
+from sqlalchemy import Select, Table, bindparam, func, select
 from sqlalchemy.engine import Connection, Row
 
 from jobmon_client.states import Reporter
+from jobmon_server.db import clock
 from jobmon_server.db.bulk import with_ids
 from jobmon_server.db.kept import Kept
 from jobmon_server.db.models import task, task_instance
-from jobmon_server.db.pair_rows import INSTANCE, TASK, InstanceRow, TaskRow
+from jobmon_server.db.pair_rows import (
+    INSTANCE,
+    INSTANCES,
+    OWN,
+    TASK,
+    TASKS,
+    InstanceRow,
+    TaskRow,
+    listed_pair,
+)
 from jobmon_server.fsm.plan import By, Pair
 
 #: How many instances one transaction takes.
@@ -41,7 +51,8 @@ def by_index(statement: Select[Any], table: Any, index: str = "PRIMARY") -> Sele
     return statement
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as are no others that are made for each report: that would take three times as long.
+@dataclass(slots=True)
 class Locked:
     """One instance and its task as they stand, both rows locked; `now` is the database's instant after the lock."""
 
@@ -96,15 +107,22 @@ _LOCK_ONE = {
     for assigned, wait in product(_BOTH, _BOTH)
 }
 _LOCK_INSTANCES = {
-    (assigned, wait): Kept(
-        _many(task_instance, INSTANCE.column, _ASSIGNED_INSTANCE if assigned else (), wait=wait)
+    wait: Kept(_many(task_instance, INSTANCE.column, _ASSIGNED_INSTANCE, wait=wait)) for wait in _BOTH
+}
+_LOCK_TASKS = Kept(_many(task, TASK.column, _ASSIGNED_TASK, wait=False))
+#: All rows as one value: no ORDER BY is needed, the index that is named gives them by id.
+_LIST_INSTANCES = {
+    wait: Kept(
+        by_index(
+            select(INSTANCES, func.max(clock.now()))
+            .where(with_ids(task_instance))
+            .with_for_update(skip_locked=not wait),
+            task_instance,
+        )
     )
-    for assigned, wait in product(_BOTH, _BOTH)
+    for wait in _BOTH
 }
-_LOCK_TASKS = {
-    assigned: Kept(_many(task, TASK.column, _ASSIGNED_TASK if assigned else (), wait=False))
-    for assigned in _BOTH
-}
+_LIST_TASKS = Kept(by_index(select(TASKS).where(with_ids(task)).with_for_update(skip_locked=True), task))
 
 
 def lock(
@@ -136,21 +154,51 @@ def lock_many(
     if len(ids) == 1:
         was = lock(connection, ids[0], assignment=assignment, wait=wait)
         return LockedMany({ids[0]: was} if was else {}, () if was or wait else tuple(ids))
-    rows = _LOCK_INSTANCES[assignment, wait].rows(connection, {"ids": ids}) if ids else []
-    locked = _with_tasks(connection, rows, assignment=assignment)
+    if not ids:
+        return LockedMany({})
+    if assignment:
+        locked = _with_tasks(connection, _LOCK_INSTANCES[wait].rows(connection, {"ids": ids}))
+    else:
+        locked = _listed(connection, ids, wait=wait)
     if wait:
         return locked
     return LockedMany(locked.pairs, tuple(one for one in ids if one not in locked.pairs))
 
 
-def _with_tasks(
-    connection: Connection, instances: Sequence[tuple[Any, ...]], *, assignment: bool = False
-) -> LockedMany:
+def _listed(connection: Connection, ids: Sequence[int], *, wait: bool) -> LockedMany:
+    """Lock them without what a start needs. Those that stand alike have one and the same `Pair`."""
+    ((instances, now),) = _LIST_INSTANCES[wait].rows(connection, {"ids": ids})
+    if not instances:
+        return LockedMany({})
+    task_ids = sorted({row[1] for row in instances})
+    ((its_tasks,),) = _LIST_TASKS.rows(connection, {"ids": task_ids})
+    tasks = {row[0]: row for row in its_tasks or ()}
+    pairs: dict[int, Locked] = {}
+    passed_over: list[int] = []
+    alike: dict[tuple[Any, ...], Pair] = {}
+    for row in instances:
+        one, task_id, step, attempt, since, due, increment, distributor, is_started, *counts = row[:OWN]
+        if task_id not in tasks:
+            passed_over.append(one)
+            continue
+        _, workflow_id, *task_standing = tasks[task_id]
+        report_by = due and datetime.fromisoformat(due)
+        standing = (*row[OWN:], *task_standing, report_by is not None and report_by < now)
+        pair = alike.get(standing)
+        if pair is None:
+            pair = alike[standing] = listed_pair(standing)
+        own = (report_by, increment, distributor, bool(is_started), now, None, datetime.fromisoformat(since))
+        pairs[one] = Locked(one, task_id, workflow_id, step, attempt, pair, *own, *counts)
+    return LockedMany(pairs, tuple(passed_over))
+
+
+def _with_tasks(connection: Connection, instances: Sequence[tuple[Any, ...]]) -> LockedMany:
+    """Lock the tasks of instances that are locked, and return what a start needs with them."""
     if not instances:
         return LockedMany({})
     rows = [(INSTANCE.unpack(row[0]), row[1:]) for row in instances]
     task_ids = sorted({was.task_id for was, _ in rows})
-    found = _LOCK_TASKS[assignment].rows(connection, {"ids": task_ids})
+    found = _LOCK_TASKS.rows(connection, {"ids": task_ids})
     tasks = {one.id: (one, row[1:]) for row in found for one in (TASK.unpack(row[0]),)}
     # One instant for all: what a batch writes is then alike, and is written set-based.
     now = max(was.now for was, _ in rows)
@@ -161,7 +209,7 @@ def _with_tasks(
             passed_over.append(was.id)
             continue
         its_task, task_assigned = tasks[was.task_id]
-        told = _assignment(was, its_task, *assigned, *task_assigned) if assignment else None
+        told = _assignment(was, its_task, *assigned, *task_assigned)
         pairs[was.id] = _locked(was, its_task, now, told)
     return LockedMany(pairs, tuple(passed_over))
 
