@@ -34,6 +34,49 @@ def decide(was: Locked, report: Report) -> Change:
     return _stayed(was, plan, report)
 
 
+class Decisions:
+    """Decides for many that were locked at one instant: once for those that stand alike and are told alike.
+
+    Alike are moves from one and the same `Pair`, whose reports differ in nothing but the facts that they bring.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing decided."""
+        self._known: dict[tuple[Any, ...], tuple[Change, Report]] = {}
+
+    def decide(self, was: Locked, news: Report) -> Change:
+        """Return what `decide` does."""
+        if news.always or news.sample is not None:
+            return decide(was, news)
+        its_own = (id(was.pair), was.next_report_increment, was.is_started)
+        told = (news.wanted, news.by, news.next_report_increment, news.text, news.only_overdue, news.is_batch)
+        key = (*its_own, *told, *news.facts)
+        found = self._known.get(key)
+        if found is not None:
+            return _like(was, news, *found)
+        change = decide(was, news)
+        if change.plan.task_instance is not was.pair.task_instance:
+            self._known[key] = change, news
+        return change
+
+
+def _like(was: Locked, news: Report, change: Change, its_news: Report) -> Change:
+    """Return the change of a pair that stands as another does, and is told the same but for the facts."""
+    instance = change.instance if news.facts is its_news.facts else {**change.instance, **news.facts}
+    return Change(
+        was,
+        change.plan,
+        change.by,
+        change.report_by,
+        instance,
+        change.task,
+        is_journalled=change.is_journalled,
+        reason=change.reason,
+        error=change.error,
+        attributes=news.attributes,
+    )
+
+
 def decide_claim(was: Locked, report: Report, distributor: str) -> Change:
     """Plan a distributor's claim, which is fenced by the distributor's name."""
     plan = plan_claim(was.pair, was.distributor, distributor)
@@ -69,8 +112,6 @@ def _instance_values(was: Locked, plan: Plan, report: Report, report_by: datetim
         "updated_at": was.now,
         "report_by": report_by,
         **_reason(was, plan),
-        **_brought(was, report),
-        **report.always,
     }
     if was.pair.worker_id is None and report.by.worker_id is not None:
         values["worker_id"] = report.by.worker_id
@@ -82,7 +123,7 @@ def _instance_values(was: Locked, plan: Plan, report: Report, report_by: datetim
         values["heartbeat_at"] = was.now
     if status in TASK_INSTANCE.terminal:
         values["finished_at"] = was.now
-    return values
+    return {**values, **_brought(was, report), **report.always}
 
 
 def _reason(was: Locked, plan: Plan) -> dict[str, Any]:

@@ -37,8 +37,12 @@ def exchange(connection: Connection, heard: Sequence[Heard]) -> dict[int, Exchan
 
     The database is asked only where a report acknowledges something, or where something waits.
     """
-    acknowledging = [at for at, (change, news) in enumerate(heard) if _acknowledges(change, news)]
-    asking = [at for at, (change, news) in enumerate(heard) if _asks(change, news)]
+    acknowledging = [
+        at for at, (change, news) in enumerate(heard) if news.acknowledged and _acknowledges(change, news)
+    ]
+    asking = [
+        at for at, (change, news) in enumerate(heard) if change.was.pending_commands and _asks(change, news)
+    ]
     if not acknowledging and not asking:
         return {}
     taken = _acknowledge(connection, heard, acknowledging)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, TaskInstanceStatus, TaskStatus
-from jobmon_server.actions.decide import decide, followed
+from jobmon_server.actions.decide import Decisions, decide, followed
 from jobmon_server.actions.exchange import Exchanged, exchange
 from jobmon_server.actions.reports import Report
 from jobmon_server.actions.scaling import with_resources
@@ -72,6 +72,7 @@ def report_many(
     verdicts: list[Verdict | None] = []
     heard: list[tuple[Change, Report]] = []
     places: list[int] = []
+    decisions = Decisions()
     for task_instance_id, news in items:
         before = last.get(task_instance_id)
         was = locked.pairs.get(task_instance_id) if before is None else followed(before)
@@ -79,7 +80,7 @@ def report_many(
             is_passed_over = task_instance_id in locked.passed_over
             verdicts.append(None if is_passed_over else Verdict(Outcome.UNKNOWN, task_instance_id))
             continue
-        change = decide(was, news)
+        change = decisions.decide(was, news)
         heard.append((change, news))
         places.append(len(verdicts))
         last[task_instance_id] = change

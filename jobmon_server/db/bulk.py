@@ -56,8 +56,10 @@ def update_many(
         if values:
             groups[was, tuple(values)].append((row_id, values))
     for (was, columns), members in groups.items():
-        first = members[0][1]
-        varying = tuple(name for name in columns if not _alike([values[name] for _, values in members]))
+        # What was decided alike has one and the same dictionary.
+        several = list({id(values): values for _, values in members}.values())
+        first = several[0]
+        varying = tuple(name for name in columns if not _alike([values[name] for values in several]))
         fixed = {"was": was, **{f"new_{name}": first[name] for name in columns if name not in varying}}
         if varying or len(members) < SPELLED:
             for some in _pieces(members):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -86,19 +86,14 @@ def write_many(connection: Connection, changes: Sequence[Change]) -> None:
     if errors:
         connection.execute(_FAILED, errors)
     _keep(connection, [change for change in changes if change.attributes or change.sample is not None])
-    note(connection, *map(_noted, changes))
+    note(connection, *_noted_together(changes))
 
 
 def _write_down(connection: Connection, changes: Sequence[Change]) -> None:
     """Write the journal: a decision that is alike for many is told once, with the ids of those it is about."""
     alike: defaultdict[tuple[Any, ...], list[Change]] = defaultdict(list)
-    for change in changes:
-        was, plan, by = change.was, change.plan, change.by
-        by_holder = _is_by_holder(change)
-        reporter_id = None if by_holder else by.worker_id or change.reporter_id
-        pair = was.pair
-        key = (by_holder, reporter_id, pair.task_instance, pair.task, plan.wanted, plan.outcome, plan.task)
-        alike[(*key, by.reporter, change.reason, was.now)].append(change)
+    for some in _decided_together(changes):
+        alike[_as_told(some[0])] += some
     few: list[Change] = []
     for some in alike.values():
         if len(some) < _MANY:
@@ -107,6 +102,23 @@ def _write_down(connection: Connection, changes: Sequence[Change]) -> None:
             write_down_for_all(connection, some[0], [change.was.task_instance_id for change in some])
     if few:
         _DECIDED.each(connection, [_journal_row(change) for change in few])
+
+
+def _decided_together(changes: Sequence[Change]) -> Iterable[list[Change]]:
+    """Group changes of one and the same decision: they are alike but for whom they are about and what was brought."""
+    found: defaultdict[int, list[Change]] = defaultdict(list)
+    for change in changes:
+        found[id(change.plan)].append(change)
+    return found.values()
+
+
+def _as_told(change: Change) -> tuple[Any, ...]:
+    """Return what its journal row says, but for the instance, and the holder where he reports."""
+    was, plan, by, pair = change.was, change.plan, change.by, change.was.pair
+    by_holder = _is_by_holder(change)
+    reporter_id = None if by_holder else by.worker_id or change.reporter_id
+    statuses = (pair.task_instance, pair.task, plan.wanted, plan.outcome, plan.task)
+    return (by_holder, reporter_id, *statuses, by.reporter, change.reason, was.now)
 
 
 def write_down_for_all(connection: Connection, change: Change, task_instance_ids: Sequence[int]) -> None:
@@ -144,6 +156,16 @@ def _keep(connection: Connection, changes: Sequence[Change]) -> None:
 def note_times(connection: Connection, change: Change, times: int) -> None:
     """Count a change as often as it was made."""
     note(connection, _noted(change)._replace(times=times))
+
+
+def _noted_together(changes: Sequence[Change]) -> Iterator[Noted]:
+    """Return what is counted of changes; those of one decision that stood equally long are counted at once."""
+    for some in _decided_together(changes):
+        is_reaped = some[0].by.reporter is Reporter.REAPER
+        alike = {(one.was.status_at, is_reaped and one.was.report_by): one for one in some}
+        times = Counter((one.was.status_at, is_reaped and one.was.report_by) for one in some)
+        for key, one in alike.items():
+            yield _noted(one)._replace(times=times[key])
 
 
 def _noted(change: Change) -> Noted:

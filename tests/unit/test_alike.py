@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from itertools import product
+from typing import Any
 
 import pytest
 
 from jobmon_client.states import Reporter, TaskStatus
 from jobmon_client.states import TaskInstanceStatus as TI
+from jobmon_server.actions.decide import Decisions, decide
+from jobmon_server.actions.reports import REPORTS
+from jobmon_server.db.alike import typical
 from jobmon_server.fsm.plan import By, Pair, Plan, plan_claim, plan_heartbeat, plan_transition
 from jobmon_server.fsm.task_instance import EXTENDED_BY_BATCH
 
 DISTRIBUTOR = By(Reporter.DISTRIBUTOR)
+NOW = datetime.fromisoformat("2026-01-01")
 
 
 def alike(status: TI, task: TaskStatus) -> list[Pair]:
@@ -51,3 +57,31 @@ def test_a_heartbeat_in_a_batch(status: TI) -> None:
     for task, orphan in product(TaskStatus, (False, True)):
         pairs = [replace(was, orphan=orphan) for was in alike(status, task)]
         assert all(plan_heartbeat(was, DISTRIBUTOR, batch=True).applied for was in pairs)
+
+
+FACTS = {"worker_id": "w", "next_report_increment": 60.0, "error_message": "lost", "error_description": "bad"}
+BROUGHT: list[dict[str, Any]] = [
+    {"nodename": "n", "process_group_id": 1},
+    {"nodename": "n", "process_group_id": 2},
+    {"reason_code": "oom", "attributes": {"a": 1}},
+    {"reason_code": "else", "attributes": {"a": 2}},
+]
+STATES: dict[str, dict[str, Any]] = {
+    "log_error_worker_node": {"error_state": TI.ERROR},
+    "log_known_error": {"error_state": TI.ERROR},
+    "log_distributor_id": {"distributor_id": "7"},
+}
+
+
+@pytest.mark.parametrize("status", TI)
+def test_reports_in_a_batch(status: TI) -> None:
+    reports = [
+        make(**{**FACTS, **STATES.get(name, {}), **brought})
+        for name, make in REPORTS.items()
+        for brought in BROUGHT
+    ]
+    for pair in alike(status, TaskStatus.RUNNING):
+        decisions = Decisions()
+        for number, news in enumerate(reports):
+            was = replace(typical(pair, NOW), task_instance_id=number, next_report_increment=30.0)
+            assert decisions.decide(was, news) == decide(was, news)
