@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Response
 from marshmallow import ValidationError, fields
@@ -22,6 +22,7 @@ reports = blueprint("reports", "Many reports in one call.")
 #: Made at once, before the fork: every worker needs them.
 _LOAD = {name: loader_of(schema) for name, schema in REPORT_BODIES.items()}
 _ID = Id()
+_NESTED = frozenset({dict, list})
 
 
 class AnyReports(fields.List[Any]):
@@ -58,7 +59,8 @@ class Reports(Schema):
 def post_reports(reports: list[Any]) -> Response:
     """Apply reports in the order given; each has its own outcome."""
     refuse_foreign(reports)
-    items = [_item(one) for one in reports]
+    before: dict[str, Told] = {}
+    items = [_item(one, before) for one in reports]
     good = [(position, item) for position, item in enumerate(items) if not isinstance(item, dict)]
     verdicts = perform_many(database(), [item for _, item in good])
     told = [
@@ -71,7 +73,28 @@ def post_reports(reports: list[Any]) -> Response:
     return reply({"applied": applied, "outcomes": sorted((*told, *bad), key=lambda item: item["position"])})
 
 
-def _item(given: Any) -> tuple[int, Report] | dict[str, Any]:
+class Told(NamedTuple):
+    """What an item said beside its instance, and the report that it made; `is_flat` where no value holds others."""
+
+    fields: list[tuple[str, Any]]
+    types: list[type]
+    is_flat: bool
+    report: Report
+
+
+def _report(name: str, body: dict[str, Any], before: dict[str, Told]) -> Report:
+    """Return the report that a body makes: that of the last item of its name, where that said the same."""
+    last = before.get(name)
+    fields, types = list(body.items()), list(map(type, body.values()))
+    # Equal is not enough: 1, 1.0 and true are.
+    if last is not None and last.is_flat and types == last.types and fields == last.fields:
+        return last.report
+    report = REPORTS[name](**_LOAD[name](body))
+    before[name] = Told(fields, types, _NESTED.isdisjoint(types), report)
+    return report
+
+
+def _item(given: Any, before: dict[str, Told]) -> tuple[int, Report] | dict[str, Any]:
     """Return the report that an item makes, or the outcome of a malformed one."""
     if type(given) is not dict:
         return _malformed(None, {"": ["must be a JSON object"]})
@@ -84,7 +107,7 @@ def _item(given: Any) -> tuple[int, Report] | dict[str, Any]:
     if not isinstance(name, str) or name not in REPORTS:
         return _malformed(task_instance_id, {"report": [f"must be one of: {', '.join(REPORTS)}"]})
     try:
-        return task_instance_id, REPORTS[name](**_LOAD[name](body))
+        return task_instance_id, _report(name, body, before)
     except ValidationError as error:
         return _malformed(task_instance_id, error.messages)
 

@@ -451,3 +451,26 @@ def test_what_is_decided_alike_for_many_is_written_down_for_each_with_who_report
             ("INSTANTIATED", "RUNNING", "applied", f"w{one}"),
             ("RUNNING", "DONE", "fenced", "another"),
         ]
+
+
+def test_an_item_that_only_equals_the_one_before_is_judged_by_itself(path: Path) -> None:
+    path.bind(*map(task, "abcd")).start()
+    ids = path.queue()
+    path.claim(ids)
+    bodies = [
+        RUNNING,
+        {**RUNNING, "process_group_id": True},
+        {**RUNNING, "process_group_id": 1.0},
+        dict(reversed(RUNNING.items())),
+    ]
+    assert RUNNING["process_group_id"] == 1
+    items = [
+        {"task_instance_id": one, "report": "log_running", **body}
+        for one, body in zip(ids, bodies, strict=True)
+    ]
+    said = path.reports(*items)
+    assert said["applied"] == 2
+    assert [(one["position"], one["outcome"]) for one in said["outcomes"]] == [
+        (1, "malformed"),
+        (2, "malformed"),
+    ]
