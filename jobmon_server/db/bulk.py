@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, bindparam, case, update
@@ -18,7 +19,7 @@ from sqlalchemy.types import UserDefinedType
 from jobmon_server.db.kept import Kept
 from jobmon_server.db.transaction import LostRace
 
-#: How many rows a statement may have. A database looks for a row's value from the first on: longer ones cost more a row.
+#: How many rows a statement may have.
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 SHAPES = 1024
 #: From how many ids on they are spelled into the text of a statement, which must then be gone through each time.
@@ -62,6 +63,7 @@ def update_many(
         varying = tuple(name for name in columns if not _alike([values[name] for values in several]))
         fixed = {"was": was, **{f"new_{name}": first[name] for name in columns if name not in varying}}
         if varying or len(members) < SPELLED:
+            members.sort(key=itemgetter(0))
             for some in _pieces(members):
                 _update_each(connection, table, fixed, columns, varying, some)
         else:
@@ -86,7 +88,7 @@ def _update_each(
     varying: tuple[str, ...],
     members: Sequence[Member],
 ) -> None:
-    """Write some rows of which each gets values of its own."""
+    """Write some rows, by id, of which each gets values of its own."""
     size = next(size for size in SIZES if size >= len(members))
     facts = dict(fixed)
     padded = [*members, *[members[-1]] * (size - len(members))]
@@ -102,19 +104,28 @@ def _execute(connection: Connection, statement: Kept, facts: dict[str, Any], num
         raise LostRace
 
 
+def _by_id(
+    row_id: ColumnElement[int], ids: Sequence[ColumnElement[int]], values: Sequence[ColumnElement[Any]]
+) -> ColumnElement[Any]:
+    """Return the value of a row that has one of these ids, which rise: found by halves, not from the first on."""
+    if len(ids) == 1:
+        return values[0]
+    half = len(ids) // 2
+    lower = _by_id(row_id, ids[:half], values[:half])
+    return case((row_id < ids[half], lower), else_=_by_id(row_id, ids[half:], values[half:]))
+
+
 @lru_cache(maxsize=SHAPES)
 def _statement(table: Table, columns: tuple[str, ...], varying: tuple[str, ...] = (), size: int = 0) -> Kept:
     """Make the statement of a shape: what all rows get alike, and what each of so many gets of its own, by its id."""
     ids = [bindparam(f"id_{place}", type_=table.c.id.type) for place in range(size)]
     new: dict[str, Any] = {}
     for name in columns:
-        column = table.c[name]
-        its_own = [
-            (table.c.id == row_id, bindparam(f"{name}_{place}", type_=column.type))
-            for place, row_id in enumerate(ids)
-        ]
-        alike = bindparam(f"new_{name}", type_=column.type)
-        new[name] = case(*its_own, else_=column) if name in varying else alike
+        kind = table.c[name].type
+        its_own = [bindparam(f"{name}_{place}", type_=kind) for place in range(size)]
+        new[name] = (
+            _by_id(table.c.id, ids, its_own) if name in varying else bindparam(f"new_{name}", type_=kind)
+        )
     old = bindparam("was", type_=table.c.status.type)
     which = table.c.id.in_(ids) if ids else with_ids(table)
     return Kept(update(table).where(which, table.c.status == old).values(new))

@@ -160,12 +160,13 @@ def note_times(connection: Connection, change: Change, times: int) -> None:
 
 def _noted_together(changes: Sequence[Change]) -> Iterator[Noted]:
     """Return what is counted of changes; those of one decision that stood equally long are counted at once."""
-    for some in _decided_together(changes):
-        is_reaped = some[0].by.reporter is Reporter.REAPER
-        alike = {(one.was.status_at, is_reaped and one.was.report_by): one for one in some}
-        times = Counter((one.was.status_at, is_reaped and one.was.report_by) for one in some)
-        for key, one in alike.items():
-            yield _noted(one)._replace(times=times[key])
+    keys = [
+        (id(one.plan), one.was.status_at, one.was.report_by if one.by.reporter is Reporter.REAPER else None)
+        for one in changes
+    ]
+    alike = dict(zip(keys, changes, strict=True))
+    for key, times in Counter(keys).items():
+        yield _noted(alike[key])._replace(times=times)
 
 
 def _noted(change: Change) -> Noted:
