@@ -457,13 +457,13 @@ def test_an_item_that_only_equals_the_one_before_is_judged_by_itself(path: Path)
     path.bind(*map(task, "abcd")).start()
     ids = path.queue()
     path.claim(ids)
+    start = {**RUNNING, "worker_id": ME, "process_group_id": 1}
     bodies = [
-        RUNNING,
-        {**RUNNING, "process_group_id": True},
-        {**RUNNING, "process_group_id": 1.0},
-        dict(reversed(RUNNING.items())),
+        start,
+        {**start, "process_group_id": True},
+        {**start, "process_group_id": 1.0},
+        dict(reversed(start.items())),
     ]
-    assert RUNNING["process_group_id"] == 1
     items = [
         {"task_instance_id": one, "report": "log_running", **body}
         for one, body in zip(ids, bodies, strict=True)
