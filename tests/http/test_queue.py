@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from jobmon_server.db.check import check
 from jobmon_server.db.models import workflow
+from jobmon_server.db.pairs import BATCH
 from jobmon_server.db.transaction import Database
 from tests.support.path import Path, task
 from tests.support.waiting import eventually
@@ -350,6 +351,19 @@ def test_ten_thousand_reports_in_one_call(path: Path, database: Database) -> Non
     assert len(reply["outcomes"]) == 5000
     eventually(lambda: path.workflow()["status"] == "DONE")
     assert database.read(check) == []
+
+
+def test_a_whole_batch_with_names_of_the_largest_size(path: Path) -> None:
+    longest = "\x01" * 255  # which JSON spells in six characters
+    path.bind(*(task(str(number)) for number in range(BATCH))).start()
+    ids = path.queue()
+    path.claim(ids, distributor=longest)
+    start = {"worker_id": longest, "nodename": "n", "process_group_id": 1, "next_report_increment": 60}
+    reports = [{"task_instance_id": one, "report": "log_running", **start} for one in ids]
+    reports += [{"task_instance_id": one, "report": "log_done", "worker_id": longest} for one in ids]
+    assert path.reports(*reports) == {"applied": 2 * BATCH, "outcomes": []}
+    reports = [{"task_instance_id": one, "report": "log_done", "worker_id": longest} for one in ids]
+    assert {one["outcome"] for one in path.reports(*reports)["outcomes"]} == {"duplicate"}
 
 
 def test_a_claim_waits_for_nobody_who_has_the_workflow_locked(path: Path, database: Database) -> None:

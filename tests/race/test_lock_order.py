@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pymysql
@@ -9,11 +10,12 @@ import pytest
 from sqlalchemy.engine import Connection
 
 from jobmon_server.app import create_app
-from jobmon_server.db import workflows
+from jobmon_server.db import pairs, workflows
 from jobmon_server.db.transaction import Database
 from tests.support.databases import MariadbSource
 from tests.support.mariadb import Mariadb
 from tests.support.path import Path, task
+from tests.support.waiting import eventually
 
 LOCKED = 1205
 
@@ -56,4 +58,30 @@ def test_the_last_run_is_locked_without_its_workflow(
 
         assert database.transact(lock_the_run_alone) == (True, False)
         assert database.transact(lock_both) == (True, True)
+        database.dispose()
+
+
+@pytest.mark.mariadb
+@pytest.mark.parametrize("assignment", [False, True])
+def test_instances_of_a_batch_are_taken_by_id(
+    mariadb_source: MariadbSource, mariadb_server: Mariadb, *, assignment: bool
+) -> None:
+    with mariadb_source.with_schema() as url, ThreadPoolExecutor(1) as thread:
+        database = Database.connect(url)
+        path = Path(create_app(database).test_client()).bind(*map(task, "abcde")).start()
+        first, _, held, _, last = ids = sorted(path.queue())
+        name = url.rsplit("/", 1)[1]
+        with closing(mariadb_server.connect(name)) as connection, connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT id FROM task_instance WHERE id = %s FOR UPDATE", [held])
+            given = [last, held, first, *ids]
+            taking = thread.submit(
+                database.transact, lambda c: pairs.lock_many(c, given, assignment=assignment)
+            )
+            eventually(
+                lambda: is_locked(mariadb_server, name, "task_instance", first), 4, what="it has begun"
+            )
+            assert not is_locked(mariadb_server, name, "task_instance", last)
+            connection.rollback()
+        assert sorted(taking.result().pairs) == ids
         database.dispose()
