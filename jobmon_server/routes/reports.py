@@ -59,8 +59,7 @@ class Reports(Schema):
 def post_reports(reports: list[Any]) -> Response:
     """Apply reports in the order given; each has its own outcome."""
     refuse_foreign(reports)
-    before: dict[str, Told] = {}
-    items = [_item(one, before) for one in reports]
+    items = _items(reports)
     good = [(position, item) for position, item in enumerate(items) if not isinstance(item, dict)]
     verdicts = perform_many(database(), [item for _, item in good])
     told = [
@@ -92,6 +91,12 @@ def _report(name: str, body: dict[str, Any], before: dict[str, Told]) -> Report:
     report = REPORTS[name](**_LOAD[name](body))
     before[name] = Told(fields, types, _NESTED.isdisjoint(types), report)
     return report
+
+
+def _items(given: list[Any]) -> list[tuple[int, Report] | dict[str, Any]]:
+    """Return the report that each item makes, or the outcome of a malformed one."""
+    before: dict[str, Told] = {}
+    return [_item(one, before) for one in given]
 
 
 def _item(given: Any, before: dict[str, Told]) -> tuple[int, Report] | dict[str, Any]:
