@@ -39,6 +39,8 @@ def _lines(path: Path, found: Found, drawn: Sequence[Path]) -> Iterator[str]:
     yield from _setting(found)
     yield "\n## What is promised\n"
     yield from _targets(figures)
+    if (notes := path.with_name(f"{path.stem}-notes.md")).exists():
+        yield f"\nWhere the time goes, and what it would take to meet what is missed: [{notes.name}]({notes.name})."
     yield "\n## Single reports\n"
     yield from _singles(figures)
     for name, title in (
