@@ -11,6 +11,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from jobmon_server.actions.report import Verdict, report, report_many
@@ -71,9 +72,9 @@ class Together:
         others = self._company(mine.task_instance_id)
         try:
             try:
-                self._write([mine, *others])
+                self._write(mine, others)
             finally:
-                self._pass_on()
+                self._give_up(mine)
             left = (one.verdict.left_workflow_id for one in (mine, *others) if one.verdict is not None)
             settle_if_over(self._database, left)
         finally:
@@ -90,19 +91,33 @@ class Together:
                 taken.add(others[-1].task_instance_id)
         return others
 
-    def _write(self, some: list[Waiting]) -> None:
+    def _write(self, mine: Waiting, others: list[Waiting]) -> None:
         """Write them in one transaction that waits for no lock of a row; who is left without a verdict goes alone.
 
         Whatever goes wrong with all of them is found to be one's own fault or not when each goes alone.
         """
+        some = [mine, *others]
+        items = [(one.task_instance_id, one.news) for one in some]
+
+        def act(connection: Connection) -> list[Verdict | None]:
+            found = report_many(connection, items, wait=False)
+            if not self._database.has_one_writer:
+                # The next begin while this commit waits for the disk; what it has locked they pass over.
+                self._give_up(mine)
+            return found
+
         with suppress(DBAPIError, JobmonServerError):
-            items = [(one.task_instance_id, one.news) for one in some]
-            verdicts = self._database.transact(report_many, items, wait=False)
-            for one, verdict in zip(some, verdicts, strict=True):
+            for one, verdict in zip(some, self._database.transact(act), strict=True):
                 one.verdict = verdict
 
+    def _give_up(self, mine: Waiting) -> None:
+        """Pass on one's turn, if one still has it."""
+        if mine.has_turn:
+            mine.has_turn = False
+            self._pass_on()
+
     def _pass_on(self) -> None:
-        """Give the turn to who waits longest; if nobody waits it is free."""
+        """Give a turn to who waits longest; if nobody waits it is free."""
         with self._changing:
             if not self._waiting:
                 self._turns += 1

@@ -49,8 +49,10 @@ class Database:
         self._reader = engine.execution_options(read_only=True)
         self._idle = threading.Event()
         # SQLite has one writer. Waiting here is first come, first served; its own busy handler polls and starves.
-        is_sqlite = engine.dialect.name == "sqlite"
-        self._writing: AbstractContextManager[Any] = threading.Lock() if is_sqlite else nullcontext()
+        self.has_one_writer = engine.dialect.name == "sqlite"
+        self._writing: AbstractContextManager[Any] = (
+            threading.Lock() if self.has_one_writer else nullcontext()
+        )
         self.reruns = 0
 
     @classmethod

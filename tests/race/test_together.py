@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from jobmon_client.states import Outcome
 from jobmon_server.actions.report import Verdict
@@ -146,4 +146,37 @@ def test_whose_row_is_locked_holds_up_nobody_else(mariadb_source: Any) -> None:
             free.set()
             holding.result(20)
             assert late.result(20).outcome is Outcome.APPLIED
+        database.dispose()
+
+
+@pytest.mark.mariadb
+def test_the_next_are_written_while_a_commit_waits_for_the_disk(mariadb_source: Any) -> None:
+    from jobmon_server.app import create_app
+
+    with mariadb_source.with_schema() as url:
+        database = Database.connect(url)
+        path = Path(create_app(database).test_client())
+        path.bind(*(task(f"t{number}") for number in range(3))).start()
+        ids = path.queue()
+        path.claim(ids)
+        together, held, free = Together(database), threading.Event(), threading.Event()
+
+        def hold(_connection: Any) -> None:
+            if not held.is_set():
+                held.set()
+                free.wait(30)
+
+        event.listen(database.engine, "commit", hold)
+        with ThreadPoolExecutor(4) as pool:
+            first = pool.submit(send, together, running(ids[0]))
+            assert held.wait(10)
+            others = [pool.submit(send, together, running(one)) for one in ids[1:]]
+            assert [one.result(20).outcome for one in others] == [Outcome.APPLIED] * 2
+            again = pool.submit(send, together, done(ids[0]))
+            assert not first.done()
+            free.set()
+            # Not answered before its commit; and what comes after it finds what it has left.
+            assert first.result(20).outcome is Outcome.APPLIED
+            assert again.result(20).outcome is Outcome.APPLIED
+        assert together._turns == 1
         database.dispose()
