@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
-from jobmon_client.states import WorkflowRunStatus, WorkflowStatus
+from jobmon_client.states import TaskStatus, WorkflowRunStatus, WorkflowStatus
 from jobmon_server.db import dag, workflows
 from jobmon_server.db.transaction import Database
 from jobmon_server.db.workflows import LockedWorkflow
@@ -50,9 +50,13 @@ def recompute(connection: Connection, workflow_id: int) -> Settled:
 
 
 def settle_locked(connection: Connection, locked: LockedWorkflow) -> WorkflowStatus:
-    """Settle a workflow that is locked already, with its last run; what was read of the run must still be true."""
-    dag.release_done(connection, locked.workflow_id)
+    """Settle a workflow that is locked already, with its last run; what was read of the run must still be true.
+
+    Where all tasks are DONE nobody waits to be told: who is reset later is told by a later settle or queue.
+    """
     facts = workflows.read_facts(connection, locked)
+    if facts.present - {TaskStatus.DONE} and dag.release_done(connection, locked.workflow_id):
+        facts = workflows.read_facts(connection, locked)
     if not facts.present and _waits_for_its_first_heartbeat(locked):
         return locked.status
     status = workflow_status(facts)
