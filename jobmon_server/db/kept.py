@@ -144,8 +144,7 @@ def _reads(columns: Any, dialect: Dialect) -> list[tuple[int, Process]]:
 
 def _said(connection: Connection, text: str, values: Any, *, many: bool = False) -> Any:
     """Run a text on the connection's driver: heard by whoever listens, its errors SQLAlchemy's own."""
-    pooled = connection.connection
-    cursor = pooled.cursor()
+    cursor = connection.connection.cursor()
     for hear in connection.dispatch.before_cursor_execute:
         hear(connection, cursor, text, values, None, many)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -14,6 +14,7 @@ from jobmon_client.states import Outcome
 from jobmon_server.actions.report import Verdict
 from jobmon_server.actions.reports import REPORTS
 from jobmon_server.actions.together import Together
+from jobmon_server.app import create_app
 from jobmon_server.db.models import task_instance
 from jobmon_server.db.transaction import Database
 from tests.race.watched import listening
@@ -118,65 +119,64 @@ def test_the_last_dones_settle_their_workflow(together: Together, path: Path) ->
     assert path.workflow()["status"] == "DONE"
 
 
-@pytest.mark.mariadb
-def test_whose_row_is_locked_holds_up_nobody_else(mariadb_source: Any) -> None:
-    from jobmon_server.app import create_app
-
+@pytest.fixture
+def on_mariadb(mariadb_source: Any) -> Iterator[tuple[Database, list[int]]]:
+    """A MariaDB, and four instances on it that wait for their workers."""
     with mariadb_source.with_schema() as url:
         database = Database.connect(url)
         path = Path(create_app(database).test_client())
         path.bind(*(task(f"t{number}") for number in range(4))).start()
         ids = path.queue()
         path.claim(ids)
-        together, locked, free = Together(database), threading.Event(), threading.Event()
-
-        def hold(connection: Any) -> None:
-            row = select(task_instance.c.id).where(task_instance.c.id == ids[0]).with_for_update()
-            connection.execute(row).all()
-            locked.set()
-            free.wait(30)
-
-        with ThreadPoolExecutor(5) as pool:
-            holding = pool.submit(database.transact, hold)
-            assert locked.wait(10)
-            late = pool.submit(send, together, running(ids[0]))
-            others = [pool.submit(send, together, running(one)) for one in ids[1:]]
-            assert [one.result(20).outcome for one in others] == [Outcome.APPLIED] * 3
-            assert not late.done()
-            free.set()
-            holding.result(20)
-            assert late.result(20).outcome is Outcome.APPLIED
+        yield database, ids
         database.dispose()
 
 
 @pytest.mark.mariadb
-def test_the_next_are_written_while_a_commit_waits_for_the_disk(mariadb_source: Any) -> None:
-    from jobmon_server.app import create_app
+def test_whose_row_is_locked_holds_up_nobody_else(on_mariadb: tuple[Database, list[int]]) -> None:
+    database, ids = on_mariadb
+    together, locked, free = Together(database), threading.Event(), threading.Event()
 
-    with mariadb_source.with_schema() as url:
-        database = Database.connect(url)
-        path = Path(create_app(database).test_client())
-        path.bind(*(task(f"t{number}") for number in range(3))).start()
-        ids = path.queue()
-        path.claim(ids)
-        together, held, free = Together(database), threading.Event(), threading.Event()
+    def hold(connection: Any) -> None:
+        row = select(task_instance.c.id).where(task_instance.c.id == ids[0]).with_for_update()
+        connection.execute(row).all()
+        locked.set()
+        free.wait(30)
 
-        def hold(_connection: Any) -> None:
-            if not held.is_set():
-                held.set()
-                free.wait(30)
+    with ThreadPoolExecutor(5) as pool:
+        holding = pool.submit(database.transact, hold)
+        assert locked.wait(10)
+        late = pool.submit(send, together, running(ids[0]))
+        others = [pool.submit(send, together, running(one)) for one in ids[1:]]
+        assert [one.result(20).outcome for one in others] == [Outcome.APPLIED] * 3
+        assert not late.done()
+        free.set()
+        holding.result(20)
+        assert late.result(20).outcome is Outcome.APPLIED
 
-        event.listen(database.engine, "commit", hold)
-        with ThreadPoolExecutor(4) as pool:
-            first = pool.submit(send, together, running(ids[0]))
-            assert held.wait(10)
-            others = [pool.submit(send, together, running(one)) for one in ids[1:]]
-            assert [one.result(20).outcome for one in others] == [Outcome.APPLIED] * 2
-            again = pool.submit(send, together, done(ids[0]))
-            assert not first.done()
-            free.set()
-            # Not answered before its commit; and what comes after it finds what it has left.
-            assert first.result(20).outcome is Outcome.APPLIED
-            assert again.result(20).outcome is Outcome.APPLIED
-        assert together._turns == 1
-        database.dispose()
+
+@pytest.mark.mariadb
+def test_the_next_are_written_while_a_commit_waits_for_the_disk(
+    on_mariadb: tuple[Database, list[int]],
+) -> None:
+    database, ids = on_mariadb
+    together, held, free = Together(database), threading.Event(), threading.Event()
+
+    def hold(_connection: Any) -> None:
+        if not held.is_set():
+            held.set()
+            free.wait(30)
+
+    event.listen(database.engine, "commit", hold)
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(send, together, running(ids[0]))
+        assert held.wait(10)
+        others = [pool.submit(send, together, running(one)) for one in ids[1:]]
+        assert [one.result(20).outcome for one in others] == [Outcome.APPLIED] * 3
+        again = pool.submit(send, together, done(ids[0]))
+        assert not first.done()
+        free.set()
+        # Not answered before its commit; and what comes after it finds what it has left.
+        assert first.result(20).outcome is Outcome.APPLIED
+        assert again.result(20).outcome is Outcome.APPLIED
+    assert together._turns == 1
