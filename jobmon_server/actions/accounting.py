@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import AccountingStatus, Outcome
-from jobmon_server.db import clock, dag
+from jobmon_server.db import clock
 from jobmon_server.db.models import task_instance
 from jobmon_server.db.patches import patch_many
+from jobmon_server.db.rows import chunks
 from jobmon_server.db.subjects import lock_rows
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Busy
@@ -30,7 +31,7 @@ class AccountingVerdict:
 def set_accounting(database: Database, wanted: Wanted) -> list[AccountingVerdict]:
     """Set the accounting of many attempts, in bounded transactions; a verdict each, in the order given."""
     verdicts: list[AccountingVerdict] = []
-    for batch in dag.chunks(list(wanted)):
+    for batch in chunks(list(wanted)):
         some = {one: wanted[one] for one in batch}
         try:
             verdicts += database.transact(set_some, some)

@@ -13,7 +13,7 @@ from jobmon_server.actions.deeds import Deed, Planned, TaskVerdict, do, do_locke
 from jobmon_server.actions.settle import settle_locked
 from jobmon_server.db import dag, subjects, workflows
 from jobmon_server.db.models import task
-from jobmon_server.db.pairs import BATCH
+from jobmon_server.db.rows import BATCH
 from jobmon_server.db.subjects import LockedSubject
 from jobmon_server.db.transaction import Database
 from jobmon_server.db.workflows import LockedWorkflow

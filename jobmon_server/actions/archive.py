@@ -19,8 +19,9 @@ from typing import IO, Any
 from sqlalchemy import Column
 
 from jobmon_server.db import archiving
-from jobmon_server.db.archiving import OF_ARRAY, OF_INSTANCE, OF_TASK, OF_WORKFLOW, Row
+from jobmon_server.db.archiving import OF_ARRAY, OF_INSTANCE, OF_TASK, OF_WORKFLOW
 from jobmon_server.db.models import array, task, task_instance, workflow
+from jobmon_server.db.rows import RowDict
 from jobmon_server.db.schema import HEAD
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Invalid, Unknown
@@ -60,7 +61,7 @@ def archive(database: Database, workflow_id: int, file: Path) -> bool:
     return True
 
 
-def _has(file: Path, row: Row) -> bool:
+def _has(file: Path, row: RowDict) -> bool:
     """Whether a file holds this workflow as it is; raise `Invalid` if it holds anything but an older state of it."""
     if not file.exists():
         return False
@@ -102,7 +103,7 @@ class _beside:  # noqa: N801 - reads as the block that it makes
             os.close(directory)
 
 
-def _write(raw: IO[bytes], lines: Iterable[Row]) -> None:
+def _write(raw: IO[bytes], lines: Iterable[RowDict]) -> None:
     # Without a name and a time in it, the same rows make the same file.
     with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed:
         for line in lines:
@@ -111,8 +112,8 @@ def _write(raw: IO[bytes], lines: Iterable[Row]) -> None:
     os.fsync(raw.fileno())
 
 
-def _as_json(row: Row) -> Row:
-    read: Row = json.loads(json.dumps(row, default=_plain))
+def _as_json(row: RowDict) -> RowDict:
+    read: RowDict = json.loads(json.dumps(row, default=_plain))
     return read
 
 
@@ -122,7 +123,7 @@ def _plain(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
-def _lines(database: Database, row: Row) -> Iterator[Row]:
+def _lines(database: Database, row: RowDict) -> Iterator[RowDict]:
     yield {"schema": HEAD, "table": workflow.name, "row": row}
     counts: Counter[str] = Counter()
     for line in _rows(database, row["id"]):
@@ -131,7 +132,7 @@ def _lines(database: Database, row: Row) -> Iterator[Row]:
     yield {"end": dict(counts)}
 
 
-def _rows(database: Database, workflow_id: int) -> Iterator[Row]:
+def _rows(database: Database, workflow_id: int) -> Iterator[RowDict]:
     for parent in OF_WORKFLOW:
         yield from _table(database, parent, [workflow_id])
     arrays = database.read(archiving.ids_of, array.c.workflow_id, [workflow_id])
@@ -155,7 +156,7 @@ def _task_ids(database: Database, workflow_id: int) -> Iterator[list[int]]:
         after = ids[-1]
 
 
-def _table(database: Database, parent: Column[Any], parent_ids: list[int]) -> Iterator[Row]:
+def _table(database: Database, parent: Column[Any], parent_ids: list[int]) -> Iterator[RowDict]:
     after: tuple[Any, ...] | None = None
     while rows := database.read(archiving.page, parent, parent_ids, after):
         for row in rows:

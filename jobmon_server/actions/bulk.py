@@ -13,7 +13,7 @@ from jobmon_server.actions.acts import ActOn
 from jobmon_server.actions.cascade import begun_below, rerun_below
 from jobmon_server.actions.choosing import Asked, Chosen, choose_tasks, terms_of
 from jobmon_server.actions.deeds import ACCEPTED, Deed, TaskVerdict, Terms, try_to_do
-from jobmon_server.db import dag
+from jobmon_server.db.rows import chunks
 from jobmon_server.db.transaction import Database
 
 #: How many a preview shows.
@@ -65,7 +65,7 @@ def rerun_tasks_and_below(database: Database, asked: Asked, deed: ActOn) -> Done
 def _do(database: Database, chosen: Chosen, deed: Deed, terms: Terms) -> list[TaskVerdict]:
     verdicts = [TaskVerdict(one, Outcome.UNKNOWN) for one in chosen.unknown]
     for workflow_id, ids in chosen.by_workflow.items():
-        for batch in dag.chunks(sorted(ids, reverse=deed.is_joint)):
+        for batch in chunks(sorted(ids, reverse=deed.is_joint)):
             if terms.stop and _is_refused(verdicts):
                 return verdicts
             verdicts += try_to_do(database, workflow_id, batch, deed, terms)

@@ -14,7 +14,8 @@ from jobmon_server.actions.attributes import SetWorkflowAttributes
 from jobmon_server.actions.bulk import MOST_SHOWN, Done, Shown
 from jobmon_server.actions.choosing import Asked, Chosen, choose_workflows, terms_of
 from jobmon_server.actions.deeds import ACCEPTED, Terms, do_locked
-from jobmon_server.db import dag, subjects
+from jobmon_server.db import subjects
+from jobmon_server.db.rows import chunks
 from jobmon_server.db.transaction import Database
 from jobmon_server.db.workflows import LockedWorkflow
 from jobmon_server.errors import Busy, Unknown
@@ -83,7 +84,7 @@ def set_workflow_attributes(database: Database, asked: Asked, deed: SetWorkflowA
     chosen = database.read(choose_workflows, asked)
     terms = terms_of(asked, chosen)
     verdicts = [WorkflowVerdict(one, Outcome.UNKNOWN) for one in chosen.unknown]
-    for batch in dag.chunks(chosen.ids):
+    for batch in chunks(chosen.ids):
         if terms.stop and any(one.outcome not in ACCEPTED for one in verdicts):
             break
         verdicts += _set(database, batch, deed, terms)

@@ -10,6 +10,7 @@ from jobmon_client.states import Outcome, TaskStatus
 from jobmon_server.actions.acts import ActOn, ActVerdict, do_to_task, workflow_of
 from jobmon_server.actions.deeds import TaskVerdict, try_to_do
 from jobmon_server.db import dag, subjects
+from jobmon_server.db.rows import chunks
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Busy
 from jobmon_server.fsm.acts import WAITING
@@ -42,7 +43,7 @@ def rerun_below(
     return [
         verdict
         for layer in database.read(dag.descendants, task_ids)
-        for batch in dag.chunks(layer)
+        for batch in chunks(layer)
         for verdict in try_to_do(database, workflow_id, database.read(_begun, batch), deed)
     ]
 
@@ -50,7 +51,7 @@ def rerun_below(
 def begun_below(connection: Connection, task_ids: Sequence[int]) -> list[int]:
     """Return what is below these tasks, directly or not, and has begun."""
     layers = dag.descendants(connection, task_ids)
-    return [one for layer in layers for batch in dag.chunks(layer) for one in _begun(connection, batch)]
+    return [one for layer in layers for batch in chunks(layer) for one in _begun(connection, batch)]
 
 
 def _begun(connection: Connection, task_ids: Sequence[int]) -> list[int]:

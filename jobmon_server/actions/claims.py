@@ -17,9 +17,8 @@ from jobmon_server.actions.report import Verdict, verdict
 from jobmon_server.actions.reports import Report
 from jobmon_server.db import claimed, pairs, standing
 from jobmon_server.db.alike import typical, write_alike
-from jobmon_server.db.dag import chunks
 from jobmon_server.db.moves import write_many
-from jobmon_server.db.pairs import BATCH
+from jobmon_server.db.rows import BATCH, chunks
 from jobmon_server.db.standing import Waiting
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Busy

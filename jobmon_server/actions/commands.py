@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, Row
 from jobmon_client.states import Outcome, TaskInstanceStatus
 from jobmon_server.db import commands
 from jobmon_server.db.commands import Acknowledged, Acknowledgement
-from jobmon_server.db.pairs import BATCH
+from jobmon_server.db.rows import BATCH
 from jobmon_server.db.transaction import Database
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 

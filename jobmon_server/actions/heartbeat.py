@@ -10,8 +10,8 @@ from jobmon_client.states import Outcome
 from jobmon_server.actions import reports as make
 from jobmon_server.actions.perform import perform_many
 from jobmon_server.actions.report import Verdict
-from jobmon_server.db.dag import chunks
 from jobmon_server.db.heartbeats import extend, lock_ordinary
+from jobmon_server.db.rows import chunks
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Busy
 

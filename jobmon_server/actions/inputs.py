@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import InputStatus, Outcome
-from jobmon_server.db import dag, inputs, workflows
+from jobmon_server.db import inputs, workflows
 from jobmon_server.db.choosing import look_at_tasks
 from jobmon_server.db.inputs import Key
+from jobmon_server.db.rows import chunks
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Busy
 
@@ -35,7 +36,7 @@ def set_inputs(database: Database, wanted: Mapping[Key, InputStatus]) -> list[In
             by_workflow.setdefault(workflow_of[key[0]], []).append(key)
     found: dict[Key, InputVerdict] = {}
     for workflow_id, keys in by_workflow.items():
-        for batch in dag.chunks(keys):
+        for batch in chunks(keys):
             found |= _try(database, workflow_id, {key: wanted[key] for key in batch})
     return [found.get(key) or InputVerdict(*key, Outcome.UNKNOWN) for key in wanted]
 

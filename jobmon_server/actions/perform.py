@@ -9,7 +9,7 @@ from jobmon_client.states import Outcome
 from jobmon_server.actions.report import Verdict, report_many
 from jobmon_server.actions.reports import Report
 from jobmon_server.actions.settle import settle_if_over
-from jobmon_server.db.pairs import BATCH
+from jobmon_server.db.rows import BATCH
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Busy
 

@@ -12,8 +12,8 @@ from jobmon_server.actions.runs import revive
 from jobmon_server.actions.settle import settle_locked
 from jobmon_server.db import dag, queueing, workflows
 from jobmon_server.db.dag import ReadyTask
-from jobmon_server.db.pairs import BATCH
 from jobmon_server.db.queueing import Batch
+from jobmon_server.db.rows import BATCH
 from jobmon_server.db.transaction import Database
 from jobmon_server.db.workflows import LockedWorkflow
 from jobmon_server.errors import Unknown

@@ -17,6 +17,7 @@ from jobmon_server.actions.settle import settle, settle_if_over
 from jobmon_server.db import clock, pairs, workflows
 from jobmon_server.db.models import task_instance
 from jobmon_server.db.moves import write_many
+from jobmon_server.db.rows import BATCH
 from jobmon_server.db.transaction import Database
 from jobmon_server.fsm.plan import By, plan_transition
 from jobmon_server.fsm.task_instance import WHEN_OVERDUE
@@ -49,7 +50,7 @@ def reap(database: Database) -> Reaped:
         applied = [one for one in verdicts if one.outcome is Outcome.APPLIED]
         moved_instances += len(applied)
         settle_if_over(database, (one.left_workflow_id for one in applied))
-        if len(ids) < pairs.BATCH or not applied:
+        if len(ids) < BATCH or not applied:
             break
     runs = database.read(workflows.overdue_runs, _LIMIT)
     ended = sum(database.transact(reap_run, run_id) for run_id in runs)
@@ -65,7 +66,7 @@ def overdue(connection: Connection) -> list[int]:
         select(task_instance.c.id)
         .where(task_instance.c.report_by < clock.read_clock(connection))
         .order_by(task_instance.c.report_by)
-        .limit(pairs.BATCH)
+        .limit(BATCH)
     )
     return list(connection.execute(statement).scalars())
 

@@ -16,7 +16,7 @@ from jobmon_server.actions.archive import archive, file_of
 from jobmon_server.actions.deeds import ANOTHER
 from jobmon_server.actions.expire import Going
 from jobmon_server.actions.runs import end_run
-from jobmon_server.db import archiving, keeping, removing, workflows
+from jobmon_server.db import archiving, keeping, reads, removing, workflows
 from jobmon_server.db.transaction import Database
 from jobmon_server.errors import Invalid, Unknown
 
@@ -91,7 +91,7 @@ def mark_deleted(connection: Connection, workflow_id: int, how: How) -> Workflow
         if not how.force:
             raise Invalid(f"Run {run.workflow_run_id} is alive until {run.report_by} UTC.", extra=said)
         end_run(connection, locked, WorkflowRunStatus.STOPPED, how.reason or _WHY)
-    if is_live or (not how.force and keeping.still_stopping(connection, [workflow_id])):
+    if is_live or (not how.force and reads.still_stopping(connection, [workflow_id])):
         raise Invalid("Something in the workflow lives; stop it first, or say force.", extra=said)
     removing.mark(connection, workflow_id)
     return locked.status

@@ -62,7 +62,7 @@ def report_many(
 ) -> list[Verdict | None]:
     """Apply many reports in the order given; each has its own outcome, none costs another.
 
-    At most `pairs.BATCH` distinct instances. None for those of an instance that was passed over: report it alone. Without
+    At most `BATCH` distinct instances. None for those of an instance that was passed over: report it alone. Without
     `wait`, for single reports that go together, none is waited for, and who says RUNNING gets what he needs to start.
     """
     ids = (task_instance_id for task_instance_id, _ in items)

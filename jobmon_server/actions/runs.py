@@ -11,7 +11,7 @@ from jobmon_server.actions.settle import settle_locked
 from jobmon_server.db import dag, subjects, workflows
 from jobmon_server.db.clock import seconds_after
 from jobmon_server.db.models import task
-from jobmon_server.db.pairs import BATCH
+from jobmon_server.db.rows import BATCH
 from jobmon_server.db.transaction import Database
 from jobmon_server.db.workflows import LockedRun, LockedWorkflow
 from jobmon_server.errors import Invalid, Unknown

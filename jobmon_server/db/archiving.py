@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Column, Table, func, select, tuple_
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db.keeping import still_stopping
 from jobmon_server.db.models import array, array_batch, edge, task, task_instance, workflow, workflow_run
 from jobmon_server.db.models_cluster import submission_step
 from jobmon_server.db.models_control import (
@@ -21,11 +20,11 @@ from jobmon_server.db.models_control import (
     workflow_attribute,
 )
 from jobmon_server.db.models_records import error_log, journal
-from jobmon_server.db.pairs import BATCH
+from jobmon_server.db.reads import still_stopping
+from jobmon_server.db.rows import BATCH, RowDict
 from jobmon_server.db.workflows import has_live_tasks
 from jobmon_server.fsm.workflow import WORKFLOW_RUN
 
-Row = dict[str, Any]
 #: Each table below the workflow with the column that points to its parent, in the order in which they are written.
 OF_WORKFLOW = (
     workflow_run.c.workflow_id,
@@ -45,7 +44,7 @@ OF_INSTANCE = (
 )
 
 
-def header(connection: Connection, workflow_id: int) -> Row | None:
+def header(connection: Connection, workflow_id: int) -> RowDict | None:
     """Return the workflow's own row; None when there is none."""
     row = connection.execute(select(workflow).where(workflow.c.id == workflow_id)).mappings().one_or_none()
     return None if row is None else dict(row)
@@ -63,7 +62,7 @@ def is_quiet(connection: Connection, workflow_id: int) -> bool:
 
 def page(
     connection: Connection, parent: Column[Any], parent_ids: Sequence[int], after: tuple[Any, ...] | None
-) -> list[Row]:
+) -> list[RowDict]:
     """Return rows of one table by the ids of their parents, in the order of its key, behind a key."""
     key = list(parent.table.primary_key.columns)
     statement = select(*stored(parent.table)).where(parent.in_(parent_ids)).order_by(*key).limit(BATCH)
@@ -78,7 +77,7 @@ def stored(table: Any) -> list[Column[Any]]:
     return [column for column in table.columns if column.computed is None]
 
 
-def key_of(table: Any, row: Row) -> tuple[Any, ...]:
+def key_of(table: Any, row: RowDict) -> tuple[Any, ...]:
     """Return a row's key."""
     return tuple(row[column.name] for column in table.primary_key.columns)
 

@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import CallbackStatus, WorkflowStatus
 from jobmon_server.db import clock
 from jobmon_server.db.models_control import callback
-from jobmon_server.db.reads import Row, every, read_workflow
+from jobmon_server.db.reads import read_workflow
+from jobmon_server.db.rows import RowDict, fetch_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def write(connection: Connection, locked: LockedCallback, **values: Any) -> None
     connection.execute(update(callback).where(callback.c.id == locked.callback_id).values(values))
 
 
-def list_callbacks(connection: Connection, workflow_id: int, *, limit: int, after: int = 0) -> list[Row]:
+def list_callbacks(connection: Connection, workflow_id: int, *, limit: int, after: int = 0) -> list[RowDict]:
     """Return callbacks of a workflow by id. Raises `Unknown`."""
     statement = (
         select(
@@ -98,7 +99,7 @@ def list_callbacks(connection: Connection, workflow_id: int, *, limit: int, afte
         .order_by(callback.c.id)
         .limit(limit)
     )
-    rows = every(connection, statement)
+    rows = fetch_rows(connection, statement)
     if not rows:
         read_workflow(connection, workflow_id)
     return rows

@@ -9,7 +9,7 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db.models import task, workflow
-from jobmon_server.db.pairs import BATCH
+from jobmon_server.db.rows import BATCH
 
 _TASKS = select(task.c.id, task.c.workflow_id, task.c.status)
 _WORKFLOWS = select(workflow.c.id, workflow.c.id.label("workflow_id"), workflow.c.status).where(

@@ -10,11 +10,10 @@ from sqlalchemy import Select, and_, bindparam, func, select, tuple_
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db.bulk import among_ids, with_ids
-from jobmon_server.db.dag import chunks
+from jobmon_server.db.in_order import by_index
 from jobmon_server.db.models import array, array_batch, task, task_instance
 from jobmon_server.db.packing import Gathered
-from jobmon_server.db.pairs import by_index
-from jobmon_server.db.reads import Row
+from jobmon_server.db.rows import RowDict, chunks
 from jobmon_server.db.standing import Waiting
 from jobmon_server.db.types import Json
 from jobmon_server.errors import Unknown
@@ -61,12 +60,12 @@ _BATCHES = (
 
 def read_batches(
     connection: Connection, waited: Sequence[Waiting], task_instance_ids: Sequence[int], *, detail: bool
-) -> list[Row]:
+) -> list[RowDict]:
     """Return instances grouped by array batch, in order of array, batch and step; `detail` adds what a worker needs.
 
     Of those that waited the place is known.
     """
-    members: dict[tuple[int, int], list[Row]] = {}
+    members: dict[tuple[int, int], list[RowDict]] = {}
     if detail:
         rows = _read(connection, _DETAILED, [*(one.id for one in waited), *task_instance_ids])
         for place, command in sorted(rows, key=itemgetter(0)):
@@ -87,9 +86,9 @@ def _read(connection: Connection, statement: Select[Any], task_instance_ids: Seq
     return [row for some in chunks(task_instance_ids) for row in connection.execute(statement, {"ids": some})]
 
 
-def _batches(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Row]:
+def _batches(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], RowDict]:
     """Return what all instances of a batch have in common."""
-    found: dict[tuple[int, int], Row] = {}
+    found: dict[tuple[int, int], RowDict] = {}
     for some in chunks(list(keys)):
         rows = connection.execute(_BATCHES, {"keys": some}).mappings()
         found |= {(row["array_id"], row["batch_num"]): dict(row) for row in rows}

@@ -17,10 +17,10 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import CommandStatus, Outcome
 from jobmon_server.db import clock, reads
-from jobmon_server.db.dag import chunks
+from jobmon_server.db.in_order import by_index
 from jobmon_server.db.models import task_instance
 from jobmon_server.db.models_control import command
-from jobmon_server.db.pairs import by_index
+from jobmon_server.db.rows import RowDict, chunks, fetch_rows
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 
 Place = tuple[int, str]
@@ -194,7 +194,7 @@ def _status() -> ColumnElement[str]:
 
 def list_commands(
     connection: Connection, task_instance_id: int, *, limit: int, after: int = 0
-) -> list[reads.Row]:
+) -> list[RowDict]:
     """Return an instance's commands by id, the order in which they were asked for. Raises `Unknown`."""
     columns = [column for column in command.c if column.name not in {"id", "task_instance_id"}]
     statement = (
@@ -204,4 +204,4 @@ def list_commands(
         .order_by(command.c.id)
         .limit(limit)
     )
-    return reads.known(connection, reads.every(connection, statement), task_instance_id)
+    return reads.known(connection, fetch_rows(connection, statement), task_instance_id)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, func, select, type_coerce, update
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskStatus
 from jobmon_server.db.bulk import among_ids, with_ids
+from jobmon_server.db.in_order import by_index
 from jobmon_server.db.models import edge, task, task_instance
-from jobmon_server.db.pairs import BATCH, by_index
+from jobmon_server.db.rows import BATCH, chunks
 from jobmon_server.db.types import FreeText
 from jobmon_server.fsm.task import LIVE, QUEUEABLE
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
-
-Item = TypeVar("Item")
 
 _UNRELEASED = by_index(
     select(task.c.id)
@@ -73,13 +72,6 @@ def is_downstream_of(task_id: int) -> ColumnElement[bool]:
     return task.c.id.in_(select(edge.c.downstream_id).where(edge.c.upstream_id == task_id))
 
 
-def is_leaf() -> ColumnElement[bool]:
-    """Return the condition that no task waits for a task."""
-    # Asked task by task: as NOT EXISTS, MariaDB would first gather the edges of all workflows.
-    its_own = select(edge.c.downstream_id).where(edge.c.upstream_id == task.c.id).limit(1).correlate(task)
-    return its_own.scalar_subquery().is_(None)
-
-
 def downstreams(connection: Connection, task_ids: Iterable[int]) -> list[int]:
     """Return the tasks that wait for any of these directly, by id."""
     found: set[int] = set()
@@ -122,12 +114,6 @@ def _step(connection: Connection, downstream_ids: Iterable[int], step: int) -> N
     for count, ids in by_count.items():
         for batch in chunks(sorted(ids)):
             connection.execute(_STEP, {"ids": batch, "step": step * count})
-
-
-def chunks(ids: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Cut a list into pieces of one transaction's size."""
-    for start in range(0, len(ids), BATCH):
-        yield ids[start : start + BATCH]
 
 
 class ReadyTask(NamedTuple):

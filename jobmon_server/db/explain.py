@@ -21,8 +21,8 @@ from jobmon_server.db.models import (
     workflow_run,
 )
 from jobmon_server.db.pairs import pair_of
-from jobmon_server.db.reads import Row as JsonRow
 from jobmon_server.db.reads import read_journal
+from jobmon_server.db.rows import RowDict
 from jobmon_server.errors import Unknown
 from jobmon_server.fsm.plan import Pair
 from jobmon_server.fsm.task import LIVE
@@ -45,7 +45,7 @@ class Standing:
     now: datetime
     report_by: datetime | None
     current_task_instance_id: int
-    decisions: list[JsonRow]
+    decisions: list[RowDict]
 
 
 _current = task_instance.alias("current_instance")

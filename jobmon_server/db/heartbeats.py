@@ -11,8 +11,8 @@ from sqlalchemy.engine import Connection
 
 from jobmon_server.db import clock
 from jobmon_server.db.bulk import with_ids
+from jobmon_server.db.in_order import by_index
 from jobmon_server.db.models import task_instance
-from jobmon_server.db.pairs import by_index
 from jobmon_server.db.transaction import LostRace
 from jobmon_server.fsm.task_instance import EXTENDED_BY_BATCH
 
@@ -58,7 +58,7 @@ _EXTEND = (
 def lock_ordinary(connection: Connection, ids: Sequence[int]) -> tuple[Sequence[int], datetime | None]:
     """Lock those of the ids, by id, whose heartbeat only extends a deadline; also the instant after the lock.
 
-    Ordinary is what a batch extends by the table, and has no command to be told. At most `pairs.BATCH` ids.
+    Ordinary is what a batch extends by the table, and has no command to be told. At most `BATCH` ids.
     """
     found = connection.execute(_LOCK, {"ids": ids}).one()
     if found.number in {0, len(ids)}:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import InputStatus
 from jobmon_server.db.models_control import task_input
-from jobmon_server.db.pairs import BATCH
+from jobmon_server.db.rows import BATCH
 
 #: A task and the name of one of its inputs.
 Key = tuple[int, str]

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db.models import array, workflow
-from jobmon_server.db.reads import Row, every
+from jobmon_server.db.rows import RowDict, fetch_rows
 from jobmon_server.db.workflows import LockedWorkflow
 
 
@@ -34,7 +34,7 @@ def write_workflow(connection: Connection, locked: LockedWorkflow, limit: int | 
     connection.execute(update(workflow).where(workflow.c.id == locked.workflow_id).values(values))
 
 
-def list_arrays(connection: Connection, workflow_id: int, *, limit: int, after: int = 0) -> list[Row]:
+def list_arrays(connection: Connection, workflow_id: int, *, limit: int, after: int = 0) -> list[RowDict]:
     """Return arrays of a workflow by id."""
     statement = (
         select(array.c.id.label("array_id"), array.c.name, array.c.max_concurrently_running)
@@ -42,4 +42,4 @@ def list_arrays(connection: Connection, workflow_id: int, *, limit: int, after: 
         .order_by(array.c.id)
         .limit(limit)
     )
-    return every(connection, statement)
+    return fetch_rows(connection, statement)

@@ -13,12 +13,13 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Reporter
 from jobmon_server.db.bulk import update_many, with_ids
+from jobmon_server.db.in_order import by_index
 from jobmon_server.db.kept import Kept
 from jobmon_server.db.models import task, task_instance
 from jobmon_server.db.models_control import metric_sample, task_instance_attribute
 from jobmon_server.db.models_records import error_log, journal
 from jobmon_server.db.noted import note
-from jobmon_server.db.pairs import Locked, by_index
+from jobmon_server.db.pairs import Locked
 from jobmon_server.db.samples import Sample
 from jobmon_server.db.upsert import upsert
 from jobmon_server.fsm.plan import By, Plan

@@ -8,11 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskInstanceStatus, TaskStatus
-from jobmon_server.db.dag import is_leaf
+from jobmon_server.db.in_order import by_index
 from jobmon_server.db.models import task, task_instance
 from jobmon_server.db.models_records import error_log
-from jobmon_server.db.pairs import by_index
-from jobmon_server.db.reads import Row, every, is_current, is_there
+from jobmon_server.db.reads import is_current, is_leaf, is_there
+from jobmon_server.db.rows import RowDict, fetch_rows
 
 #: Where the tasks of a workflow are found: by id, or by status where few have it. By the primary key, which is in the
 #: order that is asked for, a page would begin with the tasks of all workflows.
@@ -27,7 +27,7 @@ def list_tasks(
     limit: int,
     after: int = 0,
     only_leaves: bool = False,
-) -> list[Row]:
+) -> list[RowDict]:
     """Return tasks of a workflow by id, or those that no other task waits for, with the current instance of each."""
     statement = (
         select(
@@ -54,10 +54,10 @@ def list_tasks(
         statement = statement.where(task.c.status.in_(statuses))
     if only_leaves:
         statement = statement.where(is_leaf())
-    return every(connection, by_index(statement, task, _OF_WORKFLOW))
+    return fetch_rows(connection, by_index(statement, task, _OF_WORKFLOW))
 
 
-def list_errors(connection: Connection, workflow_id: int, *, limit: int, after: int = 0) -> list[Row]:
+def list_errors(connection: Connection, workflow_id: int, *, limit: int, after: int = 0) -> list[RowDict]:
     """Return error-log entries of a workflow by id, with what is known of the instance."""
     statement = (
         select(
@@ -83,7 +83,7 @@ def list_errors(connection: Connection, workflow_id: int, *, limit: int, after: 
         .order_by(error_log.c.id)
         .limit(limit)
     )
-    return every(connection, by_index(statement, error_log, "ix_task_instance_error_log_workflow_id"))
+    return fetch_rows(connection, by_index(statement, error_log, "ix_task_instance_error_log_workflow_id"))
 
 
 def list_tended(
@@ -93,7 +93,7 @@ def list_tended(
     statuses: Sequence[TaskInstanceStatus],
     limit: int,
     after: int = 0,
-) -> list[Row]:
+) -> list[RowDict]:
     """Return instances of a cluster that its distributor looks after, by id."""
     statement = (
         select(
@@ -114,4 +114,4 @@ def list_tended(
         .limit(limit)
     )
     # In the order of this index they are found; by ids alone all others would be looked at too.
-    return every(connection, by_index(statement, task_instance, "ix_task_instance_tended"))
+    return fetch_rows(connection, by_index(statement, task_instance, "ix_task_instance_tended"))

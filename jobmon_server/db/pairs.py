@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection, Row
 from jobmon_client.states import Reporter
 from jobmon_server.db import clock
 from jobmon_server.db.bulk import with_ids
+from jobmon_server.db.in_order import by_index
 from jobmon_server.db.kept import Kept
 from jobmon_server.db.models import task, task_instance
 from jobmon_server.db.pair_rows import (
@@ -33,22 +34,9 @@ from jobmon_server.db.pair_rows import (
 )
 from jobmon_server.fsm.plan import By, Pair
 
-#: How many instances one transaction takes.
-BATCH = 1000
-
 #: What a worker needs beside the packed columns to start its command, fetched by the same locking statements.
 _ASSIGNED_INSTANCE = (task_instance.c.stdout, task_instance.c.stderr)
 _ASSIGNED_TASK = (task.c.command, task.c.requested_resources)
-
-
-def by_index(statement: Select[Any], table: Any, index: str = "PRIMARY") -> Select[Any]:
-    """Hold a locking statement to one index.
-
-    Read by another index, or by none, the rows would be locked in another order, and rows that nobody asked for.
-    """
-    for dialect in ("mysql", "mariadb"):
-        statement = statement.with_hint(table, f"FORCE INDEX ({index})", dialect)
-    return statement
 
 
 # Not frozen, as are no others that are made for each report: that would take three times as long.

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, func, or_, select
 from sqlalchemy.engine import Connection
 
+from jobmon_server.db.in_order import by_index
 from jobmon_server.db.models import array_batch, task, task_instance
-from jobmon_server.db.pairs import by_index
-from jobmon_server.db.reads import Row, every, is_current
+from jobmon_server.db.reads import is_current
+from jobmon_server.db.rows import RowDict, fetch_rows
 from jobmon_server.errors import Unknown
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 
@@ -20,18 +21,18 @@ _other = task_instance.alias("other")
 _others_batch = array_batch.alias("others_batch")
 
 
-def read_position(connection: Connection, task_id: int) -> Row:
+def read_position(connection: Connection, task_id: int) -> RowDict:
     """Return `ahead` and `total_active` of a task, in the cluster and queue of its live instance. Raises `Unknown`.
 
     A live instance that is not QUEUED is ahead of all that are; those are in the order in which they will be claimed.
     """
-    found = every(connection, _OF_TASK.where(task.c.id == task_id))
+    found = fetch_rows(connection, _OF_TASK.where(task.c.id == task_id))
     if not found:
         raise Unknown("task", task_id)
     (place,) = found
     if place.pop("instance_status") in TASK_INSTANCE.live:
         # Counted by one statement, which sees one instant: between two of them instances move.
-        counted = every(connection, _COUNTED.where(task.c.id == task_id))
+        counted = fetch_rows(connection, _COUNTED.where(task.c.id == task_id))
         place = next(iter(counted), place)
     is_waiting = place.pop("instance_status", None) is TASK_INSTANCE.initial
     claimed, waiting, before = (place.pop(name, 0) for name in ("claimed", "waiting", "before"))

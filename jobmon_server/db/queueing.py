@@ -13,11 +13,11 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import Outcome, Reporter, TaskStatus
 from jobmon_server.db.bulk import with_ids
 from jobmon_server.db.dag import ReadyTask
+from jobmon_server.db.in_order import by_index
 from jobmon_server.db.models import array, array_batch, task, task_instance
 from jobmon_server.db.models_records import journal
 from jobmon_server.db.noted import note
 from jobmon_server.db.packing import Gathered
-from jobmon_server.db.pairs import by_index
 from jobmon_server.db.transaction import LostRace
 from jobmon_server.db.types import Id, StatusType
 from jobmon_server.db.workflows import LockedWorkflow

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from jobmon_server.db import clock
 from jobmon_server.db.models_cluster import cluster_queue
-from jobmon_server.db.reads import Row, every
+from jobmon_server.db.rows import RowDict, fetch_rows
 from jobmon_server.db.transaction import LostRace
 
 
@@ -39,9 +39,9 @@ def write_maximum(
         raise LostRace from taken
 
 
-def list_queues(connection: Connection, cluster: str | None = None) -> list[Row]:
+def list_queues(connection: Connection, cluster: str | None = None) -> list[RowDict]:
     """Return the queues that have a maximum, by cluster and name."""
     statement = select(cluster_queue.c.cluster, cluster_queue.c.queue, cluster_queue.c.maximum)
     if cluster is not None:
         statement = statement.where(cluster_queue.c.cluster == cluster)
-    return every(connection, statement.order_by(cluster_queue.c.cluster, cluster_queue.c.queue))
+    return fetch_rows(connection, statement.order_by(cluster_queue.c.cluster, cluster_queue.c.queue))

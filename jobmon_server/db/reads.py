@@ -10,20 +10,19 @@ from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Reporter, TaskInstanceStatus, TaskStatus, WorkflowStatus
-from jobmon_server.db.keeping import as_shown
+from jobmon_server.db.in_order import by_index
 from jobmon_server.db.models import array, array_batch, edge, task, task_instance, workflow, workflow_run
 from jobmon_server.db.models_control import callback, task_input, task_instance_attribute
 from jobmon_server.db.models_records import error_log, journal
-from jobmon_server.db.pairs import by_index
+from jobmon_server.db.rows import RowDict, fetch_rows
 from jobmon_server.errors import Unknown
 from jobmon_server.fsm.task_instance import FAILED
 
-Row = dict[str, Any]
 #: Columns of an instance that are not told by their own names, or that only the server needs.
 _HIDDEN = {"id", "status_by"}
 
 
-def read_task_instance(connection: Connection, task_instance_id: int) -> Row:
+def read_task_instance(connection: Connection, task_instance_id: int) -> RowDict:
     """Return an instance: its ids, statuses, times, and every field that a report can set. Raises `Unknown`."""
     columns = [column for column in task_instance.c if column.computed is None and column.name not in _HIDDEN]
     statement = (
@@ -49,7 +48,7 @@ def read_task_instance(connection: Connection, task_instance_id: int) -> Row:
     }
 
 
-def read_attributes(connection: Connection, task_instance_id: int) -> Row:
+def read_attributes(connection: Connection, task_instance_id: int) -> RowDict:
     """Return what an instance's command or worker noted of this attempt, by name."""
     statement = (
         select(task_instance_attribute.c.name, task_instance_attribute.c.value)
@@ -59,7 +58,7 @@ def read_attributes(connection: Connection, task_instance_id: int) -> Row:
     return {row.name: row.value for row in connection.execute(statement)}
 
 
-def _errors_by_name(connection: Connection, task_instance_id: int, status: TaskInstanceStatus) -> Row:
+def _errors_by_name(connection: Connection, task_instance_id: int, status: TaskInstanceStatus) -> RowDict:
     """The error of an instance under the names that reports give it by."""
     texts = {entry["source"]: entry["description"] for entry in read_error_log(connection, task_instance_id)}
     from_worker = texts.pop(Reporter.WORKER.value, None)
@@ -75,17 +74,17 @@ def is_same_batch() -> ColumnElement[bool]:
     )
 
 
-def read_error_log(connection: Connection, task_instance_id: int) -> list[Row]:
+def read_error_log(connection: Connection, task_instance_id: int) -> list[RowDict]:
     """Return an instance's error-log entries, oldest first."""
     statement = (
         select(error_log.c.error_time, error_log.c.description, error_log.c.source)
         .where(error_log.c.task_instance_id == task_instance_id)
         .order_by(error_log.c.error_time, error_log.c.id)
     )
-    return known(connection, every(connection, statement), task_instance_id)
+    return known(connection, fetch_rows(connection, statement), task_instance_id)
 
 
-def read_journal(connection: Connection, task_instance_id: int, last: int | None = None) -> list[Row]:
+def read_journal(connection: Connection, task_instance_id: int, last: int | None = None) -> list[RowDict]:
     """Return every decision about an instance, or the `last` of them, oldest first."""
     statement = (
         select(
@@ -103,10 +102,10 @@ def read_journal(connection: Connection, task_instance_id: int, last: int | None
         .order_by(journal.c.id.desc())
         .limit(last)
     )
-    return known(connection, every(connection, statement)[::-1], task_instance_id)
+    return known(connection, fetch_rows(connection, statement)[::-1], task_instance_id)
 
 
-def known(connection: Connection, rows: list[Row], task_instance_id: int) -> list[Row]:
+def known(connection: Connection, rows: list[RowDict], task_instance_id: int) -> list[RowDict]:
     """Return what was found of an instance. Raises `Unknown` where nothing was found because there is no such instance."""
     if not rows:
         exists = select(task_instance.c.id).where(task_instance.c.id == task_instance_id)
@@ -129,7 +128,7 @@ def find_array_task_instance(
     return found
 
 
-def read_task(connection: Connection, task_id: int) -> Row:
+def read_task(connection: Connection, task_id: int) -> RowDict:
     """Return a task and the ids of its instances, oldest first. Raises `Unknown`."""
     hidden = {"id", "definition_digest", "released"}
     columns = [column for column in task.c if column.name not in hidden]
@@ -151,7 +150,7 @@ def read_task(connection: Connection, task_id: int) -> Row:
         **row,
         "task_instance_ids": list(connection.execute(instances).scalars()),
         "upstream_ids": list(connection.execute(upstream).scalars()),
-        "inputs": every(connection, inputs),
+        "inputs": fetch_rows(connection, inputs),
     }
 
 
@@ -160,7 +159,7 @@ def is_there(workflow_id: ColumnElement[int] | int) -> ColumnElement[bool]:
     return exists().where(workflow.c.id == workflow_id, workflow.c.deleted_at.is_(None))
 
 
-def read_workflow(connection: Connection, workflow_id: int) -> Row:
+def read_workflow(connection: Connection, workflow_id: int) -> RowDict:
     """Return a workflow, how many tasks it has of each status, and its last run. Raises `Unknown`."""
     hidden = {"id", "last_run_id", "deleted_at"}
     columns = [column for column in workflow.c if column.name not in hidden]
@@ -231,12 +230,42 @@ def is_current() -> ColumnElement[bool]:
     return (task_instance.c.task_id == task.c.id) & (task_instance.c.attempt == task.c.last_attempt)
 
 
-def every(connection: Connection, statement: Select[Any]) -> list[Row]:
-    """Return all rows of a statement as plain objects."""
-    return [dict(row) for row in connection.execute(statement).mappings()]
+def is_leaf() -> ColumnElement[bool]:
+    """Return the condition that no task waits for a task."""
+    # Asked task by task: as NOT EXISTS, MariaDB would first gather the edges of all workflows.
+    its_own = select(edge.c.downstream_id).where(edge.c.upstream_id == task.c.id).limit(1).correlate(task)
+    return its_own.scalar_subquery().is_(None)
 
 
-def _one(connection: Connection, statement: Select[Any], what: str, of_id: object) -> Row:
+def as_shown(connection: Connection, rows: Sequence[RowDict]) -> list[RowDict]:
+    """Return rows of workflows with `expires_at` null where something lives still: one statement, or none."""
+    over = [row["workflow_id"] for row in rows if row["expires_at"] is not None]
+    held = still_stopping(connection, over)
+    return [{**row, "expires_at": None} if row["workflow_id"] in held else row for row in rows]
+
+
+def still_stopping(connection: Connection, workflow_ids: Sequence[int]) -> set[int]:
+    """Return those of these workflows in which an instance was told to stop and is not yet confirmed dead.
+
+    In a workflow that is over nothing else can live.
+    """
+    if not workflow_ids:
+        return set()
+    statement = (
+        select(task.c.workflow_id)
+        .join_from(task_instance, task, task.c.id == task_instance.c.task_id)
+        .where(
+            task_instance.c.tended_cluster > "",
+            task_instance.c.status == TaskInstanceStatus.KILL_SELF,
+            # No index of the tasks may lead: what is tended is less than what a workflow has.
+            (task.c.workflow_id + 0).in_(workflow_ids),
+        )
+        .distinct()
+    )
+    return set(connection.execute(by_index(statement, task_instance, "ix_task_instance_tended")).scalars())
+
+
+def _one(connection: Connection, statement: Select[Any], what: str, of_id: object) -> RowDict:
     row = connection.execute(statement).mappings().one_or_none()
     if row is None:
         raise Unknown(what, of_id)

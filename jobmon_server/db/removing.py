@@ -13,10 +13,11 @@ from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db import clock, dag
+from jobmon_server.db.in_order import by_index
 from jobmon_server.db.keeping import Place, not_deleted
 from jobmon_server.db.models import array, edge, task, task_instance, workflow, workflow_run
 from jobmon_server.db.models_cluster import submission, submission_step
-from jobmon_server.db.pairs import BATCH, by_index
+from jobmon_server.db.rows import BATCH, chunks
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 
 #: Before all places.
@@ -70,7 +71,7 @@ def lock_ended(connection: Connection, task_ids: Sequence[int]) -> bool:
     """Lock all instances of these tasks, by id, then the tasks; False if one of the instances lives."""
     of_tasks = select(task_instance.c.id).where(task_instance.c.task_id.in_(task_ids))
     instance_ids = sorted(connection.execute(of_tasks).scalars())
-    for some in dag.chunks(instance_ids):
+    for some in chunks(instance_ids):
         statement = (
             select(task_instance.c.status)
             .where(task_instance.c.id.in_(some))

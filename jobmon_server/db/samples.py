@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db.models_control import metric_sample
-from jobmon_server.db.reads import Row, every, known
+from jobmon_server.db.reads import known
+from jobmon_server.db.rows import RowDict, fetch_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Sample:
 
 def read_samples(
     connection: Connection, task_instance_id: int, *, limit: int, name: str | None = None
-) -> list[Row]:
+) -> list[RowDict]:
     """Return an instance's last `limit` values, of one name if it is given, oldest first. Raises `Unknown`."""
     statement = (
         select(metric_sample.c.name, metric_sample.c.time, metric_sample.c.value)
@@ -39,4 +40,4 @@ def read_samples(
     )
     if name is not None:
         statement = statement.where(metric_sample.c.name == name)
-    return known(connection, every(connection, statement)[::-1], task_instance_id)
+    return known(connection, fetch_rows(connection, statement)[::-1], task_instance_id)

@@ -16,9 +16,9 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import TaskInstanceStatus, TaskStatus
 from jobmon_server.db import clock
 from jobmon_server.db.bulk import with_ids
+from jobmon_server.db.in_order import by_index
 from jobmon_server.db.models import task, task_instance, workflow_run
 from jobmon_server.db.packing import Gathered, Packing
-from jobmon_server.db.pairs import by_index
 
 
 class Standing(NamedTuple):
@@ -94,7 +94,7 @@ _RUNS = select(workflow_run.c.id).where(workflow_run.c.workflow_id == bindparam(
 def lock_standing(
     connection: Connection, task_instance_ids: Sequence[int], status: TaskInstanceStatus
 ) -> list[Standing]:
-    """Lock those of these instances that stand in a status, in the order of their ids; at most `pairs.BATCH` of them."""
+    """Lock those of these instances that stand in a status, in the order of their ids; at most `BATCH` of them."""
     facts = {"ids": task_instance_ids, "status": status}
     return sorted(_PACKED.unpack_all(connection.execute(_STANDING, facts).scalar_one()))
 

@@ -13,10 +13,10 @@ from sqlalchemy.engine import Connection, Row
 from jobmon_client.states import Outcome, ReasonCode, Reporter, TaskInstanceStatus, TaskStatus
 from jobmon_server.db import clock
 from jobmon_server.db.bulk import update_many
+from jobmon_server.db.in_order import by_index
 from jobmon_server.db.models import task, task_instance
 from jobmon_server.db.models_records import error_log, journal
 from jobmon_server.db.noted import note
-from jobmon_server.db.pairs import by_index
 from jobmon_server.db.transaction import LostRace
 from jobmon_server.fsm.acts import Act, Subject
 from jobmon_server.fsm.force import FORCED

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from jobmon_server.db import clock
 from jobmon_server.db.models import task_instance
 from jobmon_server.db.models_cluster import submission, submission_step
-from jobmon_server.db.reads import Row, every
+from jobmon_server.db.rows import RowDict, fetch_rows
 from jobmon_server.db.transaction import LostRace
 from jobmon_server.db.types import inserted_id
 
@@ -27,20 +27,20 @@ _LINE = (
 )
 
 
-def by_uuid(connection: Connection, submission_uuid: str, *, lock: bool = False) -> Row | None:
+def by_uuid(connection: Connection, submission_uuid: str, *, lock: bool = False) -> RowDict | None:
     """Return a submission; None when there is none of this name."""
     return _one(connection, submission.c.submission_uuid == submission_uuid, lock=lock)
 
 
-def by_distributor_id(connection: Connection, cluster: str, distributor_id: str) -> Row | None:
+def by_distributor_id(connection: Connection, cluster: str, distributor_id: str) -> RowDict | None:
     """Return the newest submission that the cluster knows by this number; removed ones too."""
     known = (submission.c.cluster == cluster) & (submission.c.distributor_id == distributor_id)
     return _one(connection, known, lock=False)
 
 
-def _one(connection: Connection, condition: ColumnElement[bool], *, lock: bool) -> Row | None:
+def _one(connection: Connection, condition: ColumnElement[bool], *, lock: bool) -> RowDict | None:
     statement = select(*_LINE).where(condition).order_by(submission.c.id.desc()).limit(1)
-    rows = every(connection, statement.with_for_update() if lock else statement)
+    rows = fetch_rows(connection, statement.with_for_update() if lock else statement)
     return rows[0] if rows else None
 
 
@@ -90,7 +90,7 @@ def at_step(connection: Connection, submission_uuid: str, step: int) -> int | No
     return connection.execute(statement).scalar_one_or_none()
 
 
-def of_cluster(connection: Connection, cluster: str, *, limit: int, after: int = 0) -> list[Row]:
+def of_cluster(connection: Connection, cluster: str, *, limit: int, after: int = 0) -> list[RowDict]:
     """Return a cluster's submissions that were not removed, by id."""
     statement = (
         select(*_LINE)
@@ -98,7 +98,7 @@ def of_cluster(connection: Connection, cluster: str, *, limit: int, after: int =
         .order_by(submission.c.id)
         .limit(limit)
     )
-    return every(connection, statement)
+    return fetch_rows(connection, statement)
 
 
 def count(connection: Connection, cluster: str) -> int:

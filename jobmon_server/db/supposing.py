@@ -9,8 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskStatus, WorkflowStatus
-from jobmon_server.db import dag, subjects
+from jobmon_server.db import subjects
 from jobmon_server.db.models import edge, task, workflow, workflow_run
+from jobmon_server.db.rows import chunks
 from jobmon_server.fsm.task import QUEUEABLE
 from jobmon_server.fsm.workflow import WORKFLOW_RUN
 
@@ -61,7 +62,7 @@ def is_any_ready(connection: Connection, workflow_id: int, but: Collection[int])
 def upstreams(connection: Connection, task_ids: Iterable[int]) -> dict[int, list[int]]:
     """Return what each of these tasks waits for directly; those that wait for none are left out."""
     found: dict[int, list[int]] = {}
-    for batch in dag.chunks(sorted(task_ids)):
+    for batch in chunks(sorted(task_ids)):
         statement = select(edge.c.downstream_id, edge.c.upstream_id).where(edge.c.downstream_id.in_(batch))
         for row in connection.execute(statement):
             found.setdefault(row.downstream_id, []).append(row.upstream_id)
@@ -71,6 +72,6 @@ def upstreams(connection: Connection, task_ids: Iterable[int]) -> dict[int, list
 def statuses(connection: Connection, task_ids: Iterable[int]) -> dict[int, TaskStatus]:
     """Return the statuses of these tasks."""
     found: dict[int, TaskStatus] = {}
-    for batch in dag.chunks(sorted(task_ids)):
+    for batch in chunks(sorted(task_ids)):
         found |= subjects.statuses(connection, batch)
     return found

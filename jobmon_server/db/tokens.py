@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from jobmon_client.states import Scope
 from jobmon_server.db import clock
 from jobmon_server.db.models_control import token
-from jobmon_server.db.reads import Row, every
+from jobmon_server.db.rows import RowDict, fetch_rows
 from jobmon_server.db.transaction import LostRace
 from jobmon_server.principal import Principal
 
@@ -67,7 +67,7 @@ def revoke_token(connection: Connection, name: str) -> bool:
     return connection.execute(statement.values(revoked_at=now)).rowcount == 1
 
 
-def list_tokens(connection: Connection) -> list[Row]:
+def list_tokens(connection: Connection) -> list[RowDict]:
     """Return every token that was made, by name, without its digest."""
     columns = [column for column in token.c if column.name not in {"id", "digest"}]
-    return every(connection, select(*columns).order_by(token.c.name))
+    return fetch_rows(connection, select(*columns).order_by(token.c.name))

@@ -12,7 +12,7 @@ from jobmon_client.states import Outcome
 from jobmon_server.db import clock
 from jobmon_server.db.models import task_instance
 from jobmon_server.db.models_records import journal
-from jobmon_server.db.pairs import BATCH
+from jobmon_server.db.rows import BATCH
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 
 

@@ -18,10 +18,10 @@ from jobmon_client.states import (
     WorkflowStatus,
 )
 from jobmon_server.db import callbacks, clock
+from jobmon_server.db.in_order import by_index
 from jobmon_server.db.keeping import not_deleted
 from jobmon_server.db.kept import Kept
 from jobmon_server.db.models import array, task, workflow, workflow_run
-from jobmon_server.db.pairs import by_index
 from jobmon_server.db.transaction import LostRace
 from jobmon_server.db.types import inserted_id
 from jobmon_server.fsm.task import LIVE, QUEUEABLE

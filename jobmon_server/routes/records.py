@@ -13,7 +13,7 @@ from jobmon_client.states import AccountingStatus, InputStatus, Outcome
 from jobmon_server.actions.accounting import set_accounting
 from jobmon_server.actions.inputs import set_inputs
 from jobmon_server.errors import Malformed
-from jobmon_server.routes.fields import Count, Id, Name, Schema, Text, Word
+from jobmon_server.routes.fields import Count, Id, Name, Schema, Word
 from jobmon_server.routes.quick import Items
 from jobmon_server.routes.schemas import LARGEST_BATCH
 from jobmon_server.routes.wire import blueprint, database, post, reply
@@ -29,14 +29,6 @@ class Input(Schema):
     task_id = Id(required=True)
     name = Name(required=True)
     status = Word(InputStatus, required=True)
-
-
-class InputLine(Schema):
-    """An input of a task as it stands."""
-
-    name = Text(required=True)
-    status = Word(InputStatus, required=True)
-    updated_at = fields.DateTime(required=True)
 
 
 class Inputs(Schema):

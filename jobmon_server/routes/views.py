@@ -10,6 +10,7 @@ from marshmallow import fields
 from jobmon_client.states import (
     AccountingStatus,
     CallbackStatus,
+    InputStatus,
     Outcome,
     Reporter,
     Status,
@@ -19,7 +20,6 @@ from jobmon_client.states import (
     WorkflowStatus,
 )
 from jobmon_server.routes.fields import Attributes, Count, Flag, Id, Schema, Text, Whole, Word
-from jobmon_server.routes.records import InputLine
 
 
 def _id(*, null: bool = False) -> Id:
@@ -148,6 +148,14 @@ class ErrorLog(Schema):
     """The errors of an instance, oldest first."""
 
     task_instance_error_log = fields.List(fields.Nested(LoggedError), required=True)
+
+
+class InputLine(Schema):
+    """An input of a task as it stands."""
+
+    name = Text(required=True)
+    status = Word(InputStatus, required=True)
+    updated_at = fields.DateTime(required=True)
 
 
 class TaskView(Schema):

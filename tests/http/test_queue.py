@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from jobmon_server.db.check import check
 from jobmon_server.db.models import workflow
-from jobmon_server.db.pairs import BATCH
+from jobmon_server.db.rows import BATCH
 from jobmon_server.db.transaction import Database
 from tests.support.path import Path, task
 from tests.support.waiting import eventually

@@ -11,7 +11,7 @@ from sqlalchemy import event
 from jobmon_server.actions.reap import close_overdue, overdue, reap
 from jobmon_server.db.check import check
 from jobmon_server.db.clock import SQLITE_CLOCK, read_clock
-from jobmon_server.db.pairs import BATCH
+from jobmon_server.db.rows import BATCH
 from jobmon_server.db.transaction import Database
 from tests.support.databases import SqliteSource
 from tests.support.path import SECONDS, SOON, Path, task

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from jobmon_server.db import clock
 from jobmon_server.db.in_order import InOrder
 from jobmon_server.db.models import task, task_instance, workflow, workflow_run
-from jobmon_server.db.reads import every
+from jobmon_server.db.rows import fetch_rows
 from jobmon_server.db.search.conditions import clause, live_statuses
 from jobmon_server.db.search.fields import FIELDS, JOINS, SUMMARY, TABLES, Field, id_field
 from jobmon_server.db.search.nested import completed
@@ -79,7 +79,7 @@ def list_rows(connection: Connection, entity: Entity, query: Query) -> Page:
     else:
         statement = _joined(select(*columns), entity, used, _page(connection, entity, query, keys))
         statement = statement.order_by(*(key.ordering for key in keys))
-    rows = every(connection, statement)
+    rows = fetch_rows(connection, statement)
     found = rows[: query.limit]
     more = len(rows) > len(found)
     is_told = not more and query.after is None and (found or not query.offset)
@@ -137,7 +137,7 @@ def summarize(
     statement = _where(connection, select(*columns, func.count().label("count")), entity, conditions, grouped)
     keys = [field.compared for field in grouped]
     statement = statement.group_by(*keys).order_by(*keys).limit(MOST_GROUPS + 1)
-    rows = every(connection, statement)
+    rows = fetch_rows(connection, statement)
     if len(rows) > MOST_GROUPS:
         raise Malformed.field("by", f"makes more than {MOST_GROUPS} groups: list them with distinct=true")
     return rows

@@ -9,19 +9,18 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db.keeping import as_shown
 from jobmon_server.db.models import task
-from jobmon_server.db.reads import count_tasks, every
+from jobmon_server.db.reads import as_shown, count_tasks
+from jobmon_server.db.rows import RowDict, fetch_rows
 
-Row = dict[str, Any]
 #: So many tasks, at most, are in one reply with the workflows that they belong to; `tasks` tells how many there are.
 MOST_NESTED = 10_000
 NESTED = ("name", "type", "status", "num_attempts", "max_attempts", "cluster", "queue", "priority")
 
 
 def completed(
-    connection: Connection, ids: Sequence[int], rows: list[Row], extras: Sequence[str]
-) -> list[Row]:
+    connection: Connection, ids: Sequence[int], rows: list[RowDict], extras: Sequence[str]
+) -> list[RowDict]:
     """Return rows of the workflows of these ids with their extras, and with `expires_at` as it is shown."""
     if rows and "expires_at" in rows[0]:
         asked = [
@@ -45,11 +44,11 @@ def completed(
     ]
 
 
-def _counted(tasks: dict[int, list[Row]]) -> dict[int, dict[str, int]]:
+def _counted(tasks: dict[int, list[RowDict]]) -> dict[int, dict[str, int]]:
     return {one: dict(Counter(str(row["status"]) for row in rows)) for one, rows in tasks.items()}
 
 
-def _tasks(connection: Connection, ids: Sequence[int]) -> tuple[dict[int, list[Row]], bool]:
+def _tasks(connection: Connection, ids: Sequence[int]) -> tuple[dict[int, list[RowDict]], bool]:
     """Return the tasks of these workflows, and whether that is all of them."""
     statement = (
         select(task.c.workflow_id, task.c.id.label("task_id"), *(task.c[name] for name in NESTED))
@@ -57,8 +56,8 @@ def _tasks(connection: Connection, ids: Sequence[int]) -> tuple[dict[int, list[R
         .order_by(task.c.workflow_id.desc(), task.c.id)
         .limit(MOST_NESTED + 1)
     )
-    tasks: dict[int, list[Row]] = {}
-    rows = every(connection, statement)
+    tasks: dict[int, list[RowDict]] = {}
+    rows = fetch_rows(connection, statement)
     for row in rows[:MOST_NESTED]:
         tasks.setdefault(row.pop("workflow_id"), []).append(row)
     return tasks, len(rows) <= MOST_NESTED

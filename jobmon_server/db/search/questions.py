@@ -10,10 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, and_, false, not_, or_, select, tuple_
 
 from jobmon_server.db.attributes import attribute_digest
-from jobmon_server.db.in_order import InOrder
+from jobmon_server.db.in_order import InOrder, by_index
 from jobmon_server.db.models import task, task_instance, workflow, workflow_run
 from jobmon_server.db.models_control import task_attribute, workflow_attribute
-from jobmon_server.db.pairs import by_index
 from jobmon_server.db.search import kinds
 from jobmon_server.db.search.kinds import Kind
 from jobmon_server.db.search.terms import Entity, Operator, Wrong

@@ -9,14 +9,15 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db.models import task
-from jobmon_server.db.reads import Row, read_error_log, read_journal, read_task_instance, read_workflow
+from jobmon_server.db.reads import read_error_log, read_journal, read_task_instance, read_workflow
+from jobmon_server.db.rows import RowDict
 from jobmon_server.db.search.fields import id_field
 from jobmon_server.db.search.lists import list_rows
 from jobmon_server.db.search.terms import Condition, Entity, Operator, Query
 from jobmon_server.errors import Unknown
 
 
-def find_workflow(connection: Connection, **known: int) -> Row:
+def find_workflow(connection: Connection, **known: int) -> RowDict:
     """Return the workflow of this id, or of this task or instance. Raises `Unknown`."""
     ((name, value),) = known.items()
     field = name if name == id_field(Entity.WORKFLOW) else f"member_{name}"
@@ -26,7 +27,7 @@ def find_workflow(connection: Connection, **known: int) -> Row:
     return read_workflow(connection, found)
 
 
-def find_task_instance(connection: Connection, attempt: int | None = None, **known: Any) -> Row:
+def find_task_instance(connection: Connection, attempt: int | None = None, **known: Any) -> RowDict:
     """Return the instance of this id, of this task (its last attempt, or the one given), or of this cluster's id.
 
     A cluster may use its ids again: then the newest. Raises `Unknown`.
@@ -49,7 +50,7 @@ def _newest(connection: Connection, entity: Entity, *conditions: Condition) -> i
     return int(rows[0][own_id]) if rows else None
 
 
-def read_with_history(connection: Connection, task_instance_id: int) -> Row:
+def read_with_history(connection: Connection, task_instance_id: int) -> RowDict:
     """Return an instance with all that was decided about it and its errors, oldest first. Raises `Unknown`."""
     return {
         **read_task_instance(connection, task_instance_id),
