@@ -3,7 +3,7 @@
 from pathlib import Path
 
 # One process, many threads, blocking calls: a thread waits for the database, not for the network.
-worker_class = "jobmon_server.serve_worker.LingeringWorker"
+worker_class = "jobmon_server.serving.keepalive_worker.LingeringWorker"
 
 # Each worker opens its own database pool and its own reaper after the fork; nothing may be open before it.
 preload_app = False

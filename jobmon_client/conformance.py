@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from jobmon_client import config
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.clusters import registry
 from jobmon_client.clusters.base import Cluster, ClusterContext
 from jobmon_client.distributor.service import Distributor

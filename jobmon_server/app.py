@@ -9,13 +9,15 @@ from dataclasses import dataclass
 import structlog
 from flask import Flask, Response, current_app, g, request
 
-from jobmon_server.actions.together import Together
+from jobmon_server.actions.reporting.group_commit import Together
 from jobmon_server.config import Settings
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
 from jobmon_server.pages import views
-from jobmon_server.routes import BLUEPRINTS, authentication, door, health, metrics, openapi
-from jobmon_server.tally import Tally
-from jobmon_server.waiters import Waiters
+from jobmon_server.routes import BLUEPRINTS
+from jobmon_server.routes.api import health, metrics
+from jobmon_server.routes.http import authentication, error_handlers, openapi
+from jobmon_server.routes.http.long_poll import Waiters
+from jobmon_server.shared_counters import Tally
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +45,7 @@ def create_app(
         database, settings, Together(database), Waiters(settings.threads, closing)
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
-    door.install(app)
+    error_handlers.install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     openapi.install(app, BLUEPRINTS)

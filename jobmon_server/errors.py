@@ -1,4 +1,4 @@
-"""Everything that can be wrong, as one tree; `routes/wire.py` turns it into HTTP, `cli` into exit codes.
+"""Everything that can be wrong, as one tree; `routes/http/endpoint.py` turns it into HTTP, `cli` into exit codes.
 
     JobmonServerError          500  internal        carries message, details, extra
     ├── Malformed              422  malformed       details: [{"field", "problem"}]

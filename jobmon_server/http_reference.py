@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from jobmon_server.app import create_app
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
 from jobmon_server.routes import BLUEPRINTS
-from jobmon_server.routes.openapi import describe
+from jobmon_server.routes.http.openapi import describe
 
 INTRODUCTION = """# The routes
 

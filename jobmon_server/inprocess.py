@@ -1,89 +1,13 @@
-"""A server inside the calling process: for notebooks, and for users' own tests.
+"""Old place of `jobmon_server.serving.inprocess`."""
 
-    with Server() as server:
-        workflow.run(server_url=server.url)
-
-Loopback only, one process, the duties in threads. What must outlive the process belongs to `jobmon-server serve`.
-"""
-
-from __future__ import annotations
-
-import threading
-from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Self
-
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
-
-from jobmon_server.app import create_app
-from jobmon_server.config import Settings
-from jobmon_server.db import schema
-from jobmon_server.db.transaction import Database
-from jobmon_server.duties import Duties
-
-THREADS = 16
-HOST = "127.0.0.1"
+import warnings
+from importlib import import_module
+from typing import Any
 
 
-class Server:
-    """A server while it is entered; `url` is its address. May be entered again when it was left."""
-
-    def __init__(self, database_url: str | None = None, *, port: int = 0, reaper_period: float = 0.2) -> None:
-        """Serve a database, by default a fresh one that is gone afterwards; `reaper_period` is in seconds."""
-        self._database_url = database_url
-        self._port = port
-        self._reaper_period = reaper_period
-        self._held = ExitStack()
-        self.url = ""
-
-    def __enter__(self) -> Self:
-        """Make the schema if there is none, and answer; raise WrongSchema, ConfigurationError or OSError."""
-        with ExitStack() as held:
-            directory = Path(
-                held.enter_context(TemporaryDirectory(prefix="jobmon-", ignore_cleanup_errors=True))
-            )
-            settings = Settings.load(
-                {
-                    "database_url": self._database_url or f"sqlite:///{directory / 'jobmon.db'}",
-                    "data_dir": str(directory),
-                    "reaper_period": self._reaper_period,
-                },
-                {"HOME": str(directory)},
-            )
-            with schema.usable(settings.database_url) as checked:
-                schema.prepare(checked.engine)
-            database = Database.connect(settings.database_url, THREADS)
-            held.callback(database.dispose)
-            stopping = threading.Event()
-            app = create_app(database, settings, stopping.is_set)
-            listening = make_server(HOST, self._port, app, threaded=True, request_handler=_Quiet)
-            held.callback(listening.server_close)
-            self._serve(held, listening)
-            duties = Duties(database, settings, stopping)
-            duties.start()
-            held.callback(duties.stop)
-            self.url = f"http://{HOST}:{listening.server_port}"
-            self._held = held.pop_all()
-        return self
-
-    def _serve(self, held: ExitStack, listening: BaseWSGIServer) -> None:
-        thread = threading.Thread(
-            target=listening.serve_forever, args=(0.05,), name="jobmon server", daemon=True
-        )
-        thread.start()
-        held.callback(thread.join)
-        held.callback(listening.shutdown)
-
-    def __exit__(self, *_exception: object) -> None:
-        """End: calls that are being answered are not waited for."""
-        self._held.close()
-
-
-class _Quiet(WSGIRequestHandler):
-    """Keeps connections open between calls, as a real server does, and writes no line for each."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Nothing: the application logs what matters."""
+def __getattr__(name: str) -> Any:
+    if name != "Server":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    new = "jobmon_server.serving.inprocess"
+    warnings.warn(f"{__name__}.{name} has moved: import it from {new}", DeprecationWarning, stacklevel=2)
+    return getattr(import_module(new), name)

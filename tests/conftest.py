@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-    from jobmon_server.db.transaction import Database
+    from jobmon_server.db.core.transaction import Database
     from tests.support.databases import MariadbSource, Source, SqliteSource
     from tests.support.server import LiveServer
 
@@ -75,7 +75,7 @@ def empty_database_url(source: Source) -> Iterator[str]:
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """`database_url`, connected."""
-    from jobmon_server.db.transaction import Database
+    from jobmon_server.db.core.transaction import Database
 
     connected = Database.connect(database_url)
     yield connected

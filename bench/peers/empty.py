@@ -14,7 +14,7 @@ from bench.peers.environment import running
 from bench.support.bench import server_settings
 from jobmon_server.bench.load import Request
 from jobmon_server.bench.load import request as encoded
-from jobmon_server.bench.said import RUNNING
+from jobmon_server.bench.requests import RUNNING
 from tests.support.processes import free_port
 from tests.support.server import environment
 

@@ -9,7 +9,7 @@ import pymysql
 from pymysql.cursors import Cursor
 
 from jobmon_client.states import Reporter, TaskInstanceStatus, TaskStatus, WorkflowRunStatus, WorkflowStatus
-from jobmon_server.bench.said import HOLDER, INCREMENT
+from jobmon_server.bench.requests import HOLDER, INCREMENT
 
 PIECE = 100_000
 """Rows a transaction."""

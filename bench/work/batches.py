@@ -16,7 +16,7 @@ from jobmon_server.bench import bare
 from jobmon_server.bench.figures import measured
 from jobmon_server.bench.load import drive
 from jobmon_server.bench.numbers import dig, exponent
-from jobmon_server.bench.said import reports
+from jobmon_server.bench.requests import reports
 from tests.support.server import LiveServer
 
 MOST_CALLS = 40

@@ -12,7 +12,7 @@ from bench.support.rows import fill
 from jobmon_client.states import TaskInstanceStatus
 from jobmon_server.bench.figures import measured
 from jobmon_server.bench.load import drive
-from jobmon_server.bench.said import claim
+from jobmon_server.bench.requests import claim
 
 LIMIT = 100
 SPARE = 5

@@ -11,10 +11,10 @@ from bench.peers import prefect
 from bench.peers.environment import PeerMissing
 from bench.support.bench import Bench, interleaved, say
 from bench.work.life import life
+from jobmon_server.bench.caller import Wire
 from jobmon_server.bench.figures import measured
 from jobmon_server.bench.load import drive
-from jobmon_server.bench.said import lives
-from jobmon_server.bench.wire import Wire
+from jobmon_server.bench.requests import lives
 
 CLIENTS = (1, 8)
 ENOUGH = 800

@@ -12,7 +12,7 @@ from jobmon_client.states import TaskInstanceStatus
 from jobmon_server.bench.figures import measured
 from jobmon_server.bench.load import drive
 from jobmon_server.bench.numbers import dig, exponent
-from jobmon_server.bench.said import heartbeat, heartbeats
+from jobmon_server.bench.requests import heartbeat, heartbeats
 
 
 def measure(bench: Bench) -> dict[str, Any]:

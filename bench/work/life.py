@@ -7,10 +7,10 @@ from typing import Any
 
 from bench.support.bench import Bench, say
 from bench.support.memory import memory_mib
-from jobmon_server.bench.life import STEPS, Life
+from jobmon_server.bench.caller import Wire
 from jobmon_server.bench.machine import family
 from jobmon_server.bench.numbers import exponent, significant, spread
-from jobmon_server.bench.wire import Wire
+from jobmon_server.bench.workflow_life import STEPS, Life
 
 
 def measure(bench: Bench) -> dict[str, Any]:

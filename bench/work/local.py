@@ -96,7 +96,7 @@ class Watch:
 def _kind(command: str) -> str:
     words = {
         "jobmon_client.worker agent": "agent",
-        "jobmon_client.worker.guardian": "guardian",
+        "jobmon_client.worker.process.guardian": "guardian",
         "jobmon_server": "embedded server",
         "bin/jobmon run": "jobmon run",
     }

@@ -18,7 +18,7 @@ from jobmon_client.states import TaskInstanceStatus
 from jobmon_server.bench import bare
 from jobmon_server.bench.figures import measured
 from jobmon_server.bench.load import drive, request
-from jobmon_server.bench.said import lives
+from jobmon_server.bench.requests import lives
 from tests.support.server import LiveServer
 
 ENOUGH = 2_500

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench.support.bench import Bench
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.http import Http
 
 BIND = 2_000

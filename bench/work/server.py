@@ -16,7 +16,7 @@ from bench.support.rows import analyze, fill
 from jobmon_client.states import TaskInstanceStatus
 from jobmon_server.bench.load import drive
 from jobmon_server.bench.machine import cpu_seconds, family
-from jobmon_server.bench.said import lives, reports
+from jobmon_server.bench.requests import lives, reports
 from tests.support.processes import end, free_port
 from tests.support.server import environment
 from tests.support.waiting import eventually

@@ -13,12 +13,12 @@ from typing import Any
 from bench.support.bench import Bench, interleaved, say, summary
 from bench.support.rows import LARGEST_WORKFLOW, Block, analyze, fill
 from jobmon_client.states import TaskInstanceStatus
-from jobmon_server.actions.reap import reap
+from jobmon_server.actions.reporting.deadlines import reap
 from jobmon_server.bench.figures import measured
 from jobmon_server.bench.load import Script, drive, request
 from jobmon_server.bench.numbers import dig, exponent
-from jobmon_server.bench.said import claim, lives
-from jobmon_server.db.transaction import Database
+from jobmon_server.bench.requests import claim, lives
+from jobmon_server.db.core.transaction import Database
 
 OVERDUE_PART = 100
 """One of so many live instances is overdue."""

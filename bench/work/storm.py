@@ -9,7 +9,7 @@ from bench.support.rows import fill
 from jobmon_client.states import TaskInstanceStatus
 from jobmon_server.bench.figures import measured
 from jobmon_server.bench.load import drive, request
-from jobmon_server.bench.said import running
+from jobmon_server.bench.requests import running
 
 AT_ONCE = 128
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from jobmon_client import lean
+from jobmon_client import lazy_imports
 
 NEEDED = {"click", "rich", "yaml"}
 
 
 def main() -> None:
     """Run the command line; without the extra [cli] say what to install."""
-    lean.load_structlog()
+    lazy_imports.load_structlog()
     try:
         from jobmon_client.cli.app import jobmon
     except ModuleNotFoundError as error:

@@ -7,23 +7,21 @@ import sys
 import click
 
 from jobmon_client import log
-from jobmon_client.cli import (
-    acting,
+from jobmon_client.cli.commands import (
     completion,
+    control,
+    distributor,
     explain,
-    instances,
+    inspect,
+    instance,
     limits,
-    reading,
-    running,
-    service,
+    run,
     spool,
-    tasks,
-    workflows,
+    task,
+    workflow,
 )
 from jobmon_client.cli.options import profile
 from jobmon_client.config import load
-from jobmon_client.definition import InvalidDefinition
-from jobmon_client.embedded import ServerMissing, ServerNotStarted
 from jobmon_client.errors import (
     BadSetting,
     Denied,
@@ -34,6 +32,8 @@ from jobmon_client.errors import (
     UnknownCluster,
     Unreachable,
 )
+from jobmon_client.running.embedded import ServerMissing, ServerNotStarted
+from jobmon_client.spec.definition import InvalidDefinition
 
 WELL, FAILED, USAGE, UNREACHABLE = range(4)
 MEANINGS = {
@@ -81,16 +81,16 @@ def jobmon(*, profile: str | None) -> None:
 
 
 for module in (
-    workflows,
-    tasks,
-    instances,
-    running,
-    reading,
-    acting,
+    workflow,
+    task,
+    instance,
+    run,
+    inspect,
+    control,
     limits,
     explain,
     spool,
-    service,
+    distributor,
     completion,
 ):
     for command in module.COMMANDS:

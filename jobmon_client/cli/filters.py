@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from jobmon_client.calls.search import spelled
+from jobmon_client.api.search import spelled
 from jobmon_client.cli.options import Shared
 from jobmon_client.states import Status, TaskInstanceStatus, TaskStatus, WorkflowStatus
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from jobmon_client.api import Api
-from jobmon_client.calls.search import PAGE
+from jobmon_client.api.client import Api
+from jobmon_client.api.search import PAGE
 from jobmon_client.cli.filters import TASK, TASK_INSTANCE, WORKFLOW, Conditions, condition, filters, several
 from jobmon_client.cli.options import Shared, as_json, print_json, print_json_list, server, verbose
-from jobmon_client.cli.reading import api_of
+from jobmon_client.cli.session import api_of
 from jobmon_client.cli.tables import Row, Troubled, print_table
 from jobmon_client.states import TaskInstanceStatus, TaskStatus
 

@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from jobmon_client.clusters.spare import Spare
+from jobmon_client.clusters.spare_agent import Spare
 from jobmon_client.config import Settings
 from jobmon_client.states import TaskInstanceStatus
 

@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 import structlog
 
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.clusters.base import Batch, ClusterContext, ExitInfo
 from jobmon_client.http import Http
 

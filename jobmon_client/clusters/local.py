@@ -23,13 +23,13 @@ import structlog
 
 from jobmon_client.clusters.base import Batch, ClusterContext, ExitInfo
 from jobmon_client.clusters.local_ids import agent_pid, is_agent
-from jobmon_client.clusters.spare import start_agent
+from jobmon_client.clusters.spare_agent import start_agent
 from jobmon_client.config import spool_dir
 from jobmon_client.errors import ClusterError
 from jobmon_client.loop import Backoff
 from jobmon_client.states import TaskInstanceStatus
-from jobmon_client.worker import orphans
-from jobmon_client.worker.items import WorkItem
+from jobmon_client.worker.process import orphans
+from jobmon_client.worker.process.items import WorkItem
 
 log = structlog.get_logger(__name__)
 

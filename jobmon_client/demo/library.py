@@ -8,8 +8,8 @@ import sysconfig
 from collections import defaultdict
 from pathlib import Path
 
-from jobmon_client.definition import TaskDefinition, WorkflowDefinition
 from jobmon_client.demo import step
+from jobmon_client.spec.definition import TaskDefinition, WorkflowDefinition
 
 LEFT_OUT = frozenset(
     {

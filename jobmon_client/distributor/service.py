@@ -17,17 +17,17 @@ from typing import Any
 
 import structlog
 
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.clusters.base import Cluster, ExitInfo
 from jobmon_client.config import Settings
-from jobmon_client.distributor.asking import asked
+from jobmon_client.distributor.backoff import Tries
+from jobmon_client.distributor.plugin_calls import asked
 from jobmon_client.distributor.steps import ATTEND, KEEP_ALIVE, WHEN_GIVEN_UP, Step, Watched
-from jobmon_client.distributor.submitting import Submitter
-from jobmon_client.distributor.tries import Tries
+from jobmon_client.distributor.submission import Submitter
 from jobmon_client.errors import ClusterError, Unreachable
 from jobmon_client.loop import Backoff
 from jobmon_client.states import TaskInstanceStatus
-from jobmon_client.worker.replay import replay
+from jobmon_client.worker.reporting.replay import replay
 
 log = structlog.get_logger(__name__)
 

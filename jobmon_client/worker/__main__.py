@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from jobmon_client import lean
+from jobmon_client import lazy_imports
 
 if __name__ == "__main__":
-    lean.load_structlog()
-    from jobmon_client.worker.command import main
+    lazy_imports.load_structlog()
+    from jobmon_client.worker.agent.command_line import main
 
     code = main()
     sys.stdout.flush()

@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import TaskStatus as T
 from jobmon_server.bench.load import Load, together
-from jobmon_server.bench.said import HOLDER, INCREMENT
+from jobmon_server.bench.requests import HOLDER, INCREMENT
 
 #: The columns are those that a report of ours writes.
 SET_RUNNING = (

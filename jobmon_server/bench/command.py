@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 
-from jobmon_server.bench import bare, work
-from jobmon_server.bench.child import serving
+from jobmon_server.bench import bare, measurements
+from jobmon_server.bench.caller import Wire
 from jobmon_server.bench.figures import said_settings
 from jobmon_server.bench.load import PREFIX
 from jobmon_server.bench.machine import machine, versions
-from jobmon_server.bench.place import empty_database
-from jobmon_server.bench.wire import Wire
+from jobmon_server.bench.own_server import serving
+from jobmon_server.bench.target import empty_database
 from jobmon_server.config import Settings
 from jobmon_server.errors import ConfigurationError
 
@@ -39,14 +39,14 @@ def on_database(asked: Asked, url: str, flags: dict[str, Any]) -> dict[str, Any]
     with tempfile.TemporaryDirectory(prefix="jobmon-bench-") as directory:
         own = {"database_url": url, "data_dir": directory, "host": "127.0.0.1", "port": 0, "auth": False}
         settings = Settings.load(flags | own)
-        name = work.name_of_now()
+        name = measurements.name_of_now()
         is_sqlite = make_url(url).get_backend_name() == "sqlite"
         with empty_database(url, name), serving(settings) as (address, pid):
             about = about_it(
                 {"workers": settings.workers, "threads": settings.threads},
                 SQLITE_SETTINGS if is_sqlite else _mariadb(url),
             )
-            session = work.Session(
+            session = measurements.Session(
                 address,
                 name,
                 asked.clients,
@@ -61,22 +61,24 @@ def on_database(asked: Asked, url: str, flags: dict[str, Any]) -> dict[str, Any]
 def on_server(asked: Asked, url: str, token: str) -> dict[str, Any]:
     """Measure a server that runs by workflows of its own, which are deleted afterwards through the API."""
     address = _address(url)
-    session = work.Session(address, work.name_of_now(), asked.clients, asked.seconds, asked.say, token)
+    session = measurements.Session(
+        address, measurements.name_of_now(), asked.clients, asked.seconds, asked.say, token
+    )
     about = about_it({"url": address}, {"settings": "known to the server alone"})
     try:
         figures = _measure(session)
     finally:
-        if left := work.finish(session):
+        if left := measurements.finish(session):
             asked.say(f"the server still removes rows of workflows {', '.join(map(str, left))}")
     return about | {"figures": figures}
 
 
-def _measure(session: work.Session) -> dict[str, Any]:
+def _measure(session: measurements.Session) -> dict[str, Any]:
     """Measure; say in a sentence that there is no server, or no longer one."""
     try:
         with Wire(session.url, session.token) as wire:
             wire.get("/health")
-        return work.measure(session)
+        return measurements.measure(session)
     except (OSError, EOFError) as error:  # the end of a process of the driver
         raise ConfigurationError(
             f"{session.url} does not answer: {str(error) or 'connections fail'}."

@@ -12,7 +12,7 @@ from jobmon_server.config import Settings
 from jobmon_server.errors import JobmonServerError
 
 if TYPE_CHECKING:
-    from jobmon_server.db.transaction import Database
+    from jobmon_server.db.core.transaction import Database
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -39,7 +39,7 @@ def database_option(function: Function) -> Function:
 @contextmanager
 def opened(flags: dict[str, Any]) -> Iterator[tuple[Database, Settings]]:
     """Open the database that the settings name, for one command."""
-    from jobmon_server.db.schema import usable
+    from jobmon_server.db.schema.lifecycle import usable
 
     settings = Settings.load(flags)
     settings.make_directory()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from jobmon_server.cli import keeping, upkeep
+from jobmon_server.cli import maintenance, retention
 from jobmon_server.cli.base import database_option, opened
 
 
@@ -20,7 +20,7 @@ def db() -> None:
 @database_option
 def db_upgrade(**flags: Any) -> None:
     """Bring the schema to this version's revision, or make it."""
-    from jobmon_server.db.schema import upgrade
+    from jobmon_server.db.schema.lifecycle import upgrade
 
     with opened(flags) as (database, settings):
         revision = upgrade(database.engine, settings.extra_indexes)
@@ -33,9 +33,9 @@ def db_upgrade(**flags: Any) -> None:
 def db_check(as_json: bool, **flags: Any) -> None:
     """Check every invariant between tables, read only. Exit 1 if one is violated."""
     from jobmon_server.check_file import keep
-    from jobmon_server.db.check import check
-    from jobmon_server.db.schema import check_current
-    from jobmon_server.routes.wire import encode
+    from jobmon_server.db.admin.integrity import check
+    from jobmon_server.db.schema.lifecycle import check_current
+    from jobmon_server.routes.http.endpoint import encode
 
     with opened(flags) as (database, settings):
         database.read(check_current)
@@ -50,7 +50,7 @@ def db_check(as_json: bool, **flags: Any) -> None:
     sys.exit(1 if violations else 0)
 
 
-for module in (keeping, upkeep):
+for module in (retention, maintenance):
     for command in module.COMMANDS:
         db.add_command(command)
 COMMANDS = (db,)

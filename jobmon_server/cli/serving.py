@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from jobmon_client import lean
+from jobmon_client import lazy_imports
 from jobmon_server.cli.base import database_option, opened
 from jobmon_server.config import LEVELS, Settings
 
@@ -31,10 +31,10 @@ def serve(**flags: Any) -> None:
     """Serve the API; makes the schema if the database is empty."""
     settings = Settings.load(flags)
     gc.disable()  # what is loaded stays; `serve` enables it when all is there
-    lean.load_structlog()
+    lazy_imports.load_structlog()
     # Of what Flask, Werkzeug and gunicorn import: error pages that are not ours, their own command lines.
-    lean.put_off("html", "difflib", "argparse")
-    from jobmon_server.serve_start import serve as run
+    lazy_imports.put_off("html", "difflib", "argparse")
+    from jobmon_server.serving.start import serve as run
 
     run(settings)
 
@@ -46,8 +46,8 @@ def serve(**flags: Any) -> None:
 def reap(once: bool, **flags: Any) -> None:
     """Act on deadlines that have passed, as a server does."""
     from jobmon_server import log
-    from jobmon_server.db.schema import check_current
-    from jobmon_server.reaper import Reaper
+    from jobmon_server.background.reaper import Reaper
+    from jobmon_server.db.schema.lifecycle import check_current
 
     with opened(flags) as (database, settings):
         log.configure(settings.log_level)

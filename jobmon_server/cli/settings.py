@@ -18,7 +18,7 @@ def config() -> None:
 
 def show(*, origin: bool, as_json: bool, **flags: Any) -> None:
     """Show what `serve` with these flags goes by; a password is hidden."""
-    from jobmon_server.routes.wire import encode
+    from jobmon_server.routes.http.endpoint import encode
 
     sources = origins(flags)
     rows = [(name, value, sources[name]) for name, value in _shown(Settings.load(flags)).items()]

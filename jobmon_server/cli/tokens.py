@@ -13,7 +13,7 @@ from jobmon_client.states import Scope
 from jobmon_server.cli.base import database_option, opened
 
 if TYPE_CHECKING:
-    from jobmon_server.db.transaction import Database
+    from jobmon_server.db.core.transaction import Database
 
 LONGEST_NAME = 255
 LONGEST_EXPIRES = 100 * 365 * 86_400  # seconds
@@ -34,7 +34,7 @@ def token() -> None:
 @contextmanager
 def _database(flags: dict[str, Any]) -> Iterator[Database]:
     """Open the database; an empty one gets its schema, so that tokens can be made before the first `serve`."""
-    from jobmon_server.db.schema import prepare
+    from jobmon_server.db.schema.lifecycle import prepare
 
     with opened(flags) as (database, _):
         prepare(database.engine)
@@ -65,7 +65,7 @@ def create(
     name: str, scopes: tuple[str, ...], expires: int | None, database_url: str | None, **ownership: Any
 ) -> None:
     """Make a token and print it, this once: only its digest is kept. NAME is what the journal says of its holder."""
-    from jobmon_server.actions.tokens import create_token, new_token
+    from jobmon_server.actions.admin.tokens import create_token, new_token
 
     text = new_token()
     with _database({"database_url": database_url}) as database:
@@ -78,8 +78,8 @@ def create(
 @database_option
 def list_all(as_json: bool, **flags: Any) -> None:
     """List the tokens that were made; what they are is not known."""
-    from jobmon_server.db.tokens import list_tokens
-    from jobmon_server.routes.wire import encode
+    from jobmon_server.db.admin.tokens import list_tokens
+    from jobmon_server.routes.http.endpoint import encode
 
     with _database(flags) as database:
         told = encode(database.read(list_tokens))
@@ -98,7 +98,7 @@ def list_all(as_json: bool, **flags: Any) -> None:
 def revoke(name: str, **flags: Any) -> None:
     """Let a token hold no longer; a server that saw it lately takes it for ten seconds more."""
     from jobmon_client.states import Outcome
-    from jobmon_server.actions.tokens import revoke_token
+    from jobmon_server.actions.admin.tokens import revoke_token
 
     with _database(flags) as database:
         outcome = database.transact(revoke_token, name)

@@ -1,6 +1,6 @@
 """Alembic, set up from Python: no alembic.ini.
 
-`python -m jobmon_server.migrations "what changes"` writes the next revision from what `db/models.py` has and the
+`python -m jobmon_server.migrations "what changes"` writes the next revision from what `db/schema/tables.py` has and the
 revisions so far have not; read it before you commit it, and set `db.schema.HEAD`.
 """
 
@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db import views
+from jobmon_server.db.schema import views
 
 
 def configuration() -> Config:

@@ -13,7 +13,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
 from jobmon_server.migrations import configuration, revisions, upgrade_to_head
 
 

@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 from alembic import context
 
-from jobmon_server.db.models_control import metadata
-from jobmon_server.db.parts import complete_for_making
-from jobmon_server.db.types import Exact, ExactText, FreeText, Id, Instant, Json, StatusType, Word
+from jobmon_server.db.core.types import Exact, ExactText, FreeText, Id, Instant, Json, StatusType, Word
+from jobmon_server.db.schema.columns import complete_for_making
+from jobmon_server.db.schema.tables_control import metadata
 
 
 def render(kind: str, item: Any, autogenerate: Any) -> str | Literal[False]:
-    """Spell our column types as `db/types.py` does."""
+    """Spell our column types as `db/core/types.py` does."""
     if kind != "type":
         return False
     autogenerate.imports.add("from jobmon_server.db import types")

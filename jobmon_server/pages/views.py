@@ -7,17 +7,17 @@ from typing import Any
 from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from jobmon_server.actions.explain import explain
-from jobmon_server.db import pages as listed
-from jobmon_server.db import reads
+from jobmon_server.actions.operator.explain import explain
+from jobmon_server.db.reads import lookups
+from jobmon_server.db.reads import pages as listed
 from jobmon_server.db.search import list_rows
 from jobmon_server.errors import JobmonServerError, Unauthorized, Unknown
 from jobmon_server.fsm.task import TASK
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 from jobmon_server.fsm.workflow import WORKFLOW, WORKFLOW_RUN
-from jobmon_server.pages.asking import KINDS, ROWS, asked
-from jobmon_server.routes.authentication import COOKIE, PAGES
-from jobmon_server.routes.wire import read
+from jobmon_server.pages.page_query import KINDS, ROWS, asked
+from jobmon_server.routes.http.authentication import COOKIE, PAGES
+from jobmon_server.routes.http.endpoint import read
 
 pages = Blueprint(
     "pages",
@@ -70,7 +70,7 @@ def list_of(which: str) -> Response:
 @pages.get("/workflow/<id:workflow_id>")
 def workflow(workflow_id: int) -> Response:
     """Show a workflow: its tasks by status, and its errors."""
-    found = read(reads.read_workflow, workflow_id)
+    found = read(lookups.read_workflow, workflow_id)
     errors = read(listed.list_errors, workflow_id, limit=ERRORS_SHOWN)
     return _page("workflow.html", workflow=found, errors=errors)
 
@@ -78,7 +78,7 @@ def workflow(workflow_id: int) -> Response:
 @pages.get("/task/<id:task_id>")
 def task(task_id: int) -> Response:
     """Show a task and its attempts."""
-    found = read(reads.read_task, task_id)
+    found = read(lookups.read_task, task_id)
     wanted = asked(KINDS["task_instances"], request.args.__class__([("task_id", str(task_id))]))
     attempts = read(list_rows, wanted.kind.entity, wanted.query)
     return _page("task.html", task=found, kind=wanted.kind, attempts=attempts.rows, total=attempts.total)
@@ -87,8 +87,8 @@ def task(task_id: int) -> Response:
 @pages.get("/task_instance/<id:task_instance_id>")
 def task_instance(task_instance_id: int) -> Response:
     """Show an attempt: what is known of it, its history, and what comes next."""
-    found = read(reads.read_task_instance, task_instance_id)
-    history = read(reads.read_journal, task_instance_id)
+    found = read(lookups.read_task_instance, task_instance_id)
+    history = read(lookups.read_journal, task_instance_id)
     return _page(
         "task_instance.html", instance=found, journal=history, explained=read(explain, task_instance_id)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobmon_server.routes import (
+from jobmon_server.routes.api import (
     bulk,
     callbacks,
     commands,
@@ -11,21 +11,21 @@ from jobmon_server.routes import (
     force,
     fsm,
     health,
-    keeping,
     limits,
     metrics,
     operator,
     patches,
-    reads,
     records,
     reports,
+    resources,
+    retention,
     search,
     submissions,
     waiting,
     worker,
     workflow,
 )
-from jobmon_server.routes.described import Blueprint
+from jobmon_server.routes.http.blueprint import Blueprint
 
 #: In the order of the OpenAPI document.
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -39,12 +39,12 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     records.records,
     limits.limits,
     commands.commands,
-    keeping.keeping,
+    retention.keeping,
     worker.worker,
     distributor.distributor,
     submissions.submissions,
     reports.reports,
-    reads.reads,
+    resources.reads,
     search.search,
     fsm.fsm,
     health.health,

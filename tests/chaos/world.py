@@ -17,7 +17,7 @@ from typing import Any
 import pymysql
 from sqlalchemy.engine import URL
 
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.http import Http
 from tests.chaos.proxy import Proxy
 from tests.chaos.service import Service, lasting_port, spawn

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from jobmon_client import config
-from jobmon_client.worker.agent import Agent
-from jobmon_client.worker.items import LogFiles, WorkItem
-from jobmon_client.worker.supervisor import Change
+from jobmon_client.worker.agent.agent import Agent
+from jobmon_client.worker.agent.supervisor import Change
+from jobmon_client.worker.process.items import LogFiles, WorkItem
 from tests.client.scripted_server import ScriptedServer
 from tests.support.waiting import eventually
 

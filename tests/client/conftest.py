@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobmon_client import config
-from jobmon_client.worker.agent import Agent
+from jobmon_client.worker.agent.agent import Agent
 from tests.client.agents import Driven
 from tests.client.scripted_server import ScriptedServer
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobmon_client import config
-from jobmon_client.worker.spool import waiting
+from jobmon_client.worker.reporting.spool import waiting
 from tests.client.agents import Driven, gone
 from tests.client.scripted_server import ScriptedServer
 from tests.support.waiting import eventually

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.errors import NotFound, Refused
 from jobmon_client.http import Http
 from jobmon_client.states import Outcome, TaskInstanceStatus

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.errors import Refused
 from jobmon_client.http import Http
 from jobmon_client.states import OnError, Outcome

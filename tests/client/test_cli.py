@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from jobmon_client import config, progress
+from jobmon_client import config
 from jobmon_client.cli.options import one_line, plain
-from jobmon_client.connection import connected
 from jobmon_client.errors import ServerFailed
+from jobmon_client.running import progress
+from jobmon_client.running.connection import connected
 from tests.client.scripted_server import ScriptedServer
 from tests.support.commands import Jobmon
 

@@ -9,8 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from jobmon_client.cli.bulk_operation import Terms, on_terms
 from jobmon_client.cli.filters import FILTERS, STATUSES, Conditions, filters
-from jobmon_client.cli.steering import Terms, on_terms
 
 
 def asked(of: str, *arguments: str) -> Result:

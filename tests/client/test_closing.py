@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.errors import Closed, JobmonError
 from jobmon_client.http import Http
 from tests.client.scripted_server import ScriptedServer

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobmon_client.conformance import ClusterConformance
-from jobmon_server.inprocess import Server
+from jobmon_server.serving.inprocess import Server
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-cluster-plugin.md"
 

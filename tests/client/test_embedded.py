@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from jobmon_client import config
-from jobmon_client.embedded import EmbeddedServer, Place, ServerNotStarted, is_locked
 from jobmon_client.errors import Unreachable
 from jobmon_client.http import Http
+from jobmon_client.running.embedded import EmbeddedServer, Place, ServerNotStarted, is_locked
 from tests.support.waiting import eventually
 
 

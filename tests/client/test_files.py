@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jobmon_client import files
-from jobmon_client.definition import InvalidDefinition
+from jobmon_client.spec import files
+from jobmon_client.spec.definition import InvalidDefinition
 
 YAML = """
 name: analysis
@@ -61,7 +61,7 @@ def test_yaml(tmp_path: Path) -> None:
 
 
 def test_json_says_the_same(tmp_path: Path) -> None:
-    from jobmon_client.yaml_loader import load_yaml
+    from jobmon_client.spec.yaml_loader import load_yaml
 
     assert load(tmp_path, json.dumps(load_yaml(YAML)), "file.json") == load(tmp_path, YAML)
 

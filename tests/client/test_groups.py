@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jobmon_client.worker.groups import Groups, boot, left, start_of, sweep
+from jobmon_client.worker.process.process_groups import Groups, boot, left, start_of, sweep
 from tests.client.agents import gone, guardian_of
 from tests.client.scripted_server import ScriptedServer
 from tests.client.test_worker_command import Start, item, order, worker
@@ -136,7 +136,7 @@ def test_the_file_of_a_living_worker_is_left_alone(tmp_path: Path, sleeper: subp
 
 
 def test_a_long_file_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobmon_client.worker.groups.MOST_LINES", 10)
+    monkeypatch.setattr("jobmon_client.worker.process.process_groups.MOST_LINES", 10)
     groups = Groups(tmp_path, "alive")
     groups.started(os.getpid(), 1)
     for _ in range(50):

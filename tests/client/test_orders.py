@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobmon_client.config import LONGEST_INCREMENT, Settings
-from jobmon_client.worker.pace import Pace
+from jobmon_client.worker.reporting.pace import Pace
 from tests.client.agents import Driven, gone
 from tests.client.scripted_server import ScriptedServer
 from tests.support.waiting import eventually

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from jobmon_client.worker.items import LogFiles, WorkItem, tail
-from jobmon_client.worker.process import Ended, Process, live_groups
-from jobmon_client.worker.verdict import judge
+from jobmon_client.worker.process.command_process import Ended, Process, live_groups
+from jobmon_client.worker.process.exit_status import judge
+from jobmon_client.worker.process.items import LogFiles, WorkItem, tail
 from tests.client.agents import gone
 from tests.support.waiting import eventually
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobmon_client import config
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.errors import BadSetting
 
 FILE = """

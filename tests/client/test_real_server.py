@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from jobmon_client import config
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.http import Http
-from jobmon_client.worker.agent import Agent
-from jobmon_client.worker.items import WorkItem
+from jobmon_client.worker.agent.agent import Agent
+from jobmon_client.worker.process.items import WorkItem
 from tests.client.agents import gone
 from tests.support.server import LiveServer, environment
 from tests.support.waiting import eventually

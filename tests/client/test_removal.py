@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobmon_client.removal import FileOutcome, RemovedFile, remove_files
+from jobmon_client.running.log_removal import FileOutcome, RemovedFile, remove_files
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.errors import Unreachable
 from jobmon_client.http import Http
-from jobmon_client.worker.replay import Replayed, replay
-from jobmon_client.worker.spool import Spool, waiting
+from jobmon_client.worker.reporting.replay import Replayed, replay
+from jobmon_client.worker.reporting.spool import Spool, waiting
 from tests.client.scripted_server import ScriptedServer
 
 

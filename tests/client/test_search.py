@@ -10,8 +10,8 @@ from threading import Thread
 
 import pytest
 
-from jobmon_client.api import Api
-from jobmon_client.calls.search import spelled
+from jobmon_client.api.client import Api
+from jobmon_client.api.search import spelled
 from jobmon_client.errors import Malformed, Unreachable
 from jobmon_client.http import Http
 from jobmon_client.states import TaskStatus

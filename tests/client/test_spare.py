@@ -12,7 +12,7 @@ from pathlib import Path
 from jobmon_client.clusters.base import Batch, ClusterContext, Item
 from jobmon_client.clusters.local import LocalCluster
 from jobmon_client.clusters.local_ids import agent_pid, is_agent
-from jobmon_client.clusters.spare import Spare
+from jobmon_client.clusters.spare_agent import Spare
 from jobmon_client.config import Settings
 from tests.client.agents import gone
 from tests.client.scripted_server import ScriptedServer

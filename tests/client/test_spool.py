@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobmon_client.worker.spool import Spool, waiting
+from jobmon_client.worker.reporting.spool import Spool, waiting
 
 DONE = {"task_instance_id": 1, "report": "log_done", "worker_id": "w", "stdout_log": "é\n\ud800"}
 

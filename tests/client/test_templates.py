@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobmon_client.definition import InvalidDefinition
-from jobmon_client.templates import LONGEST_NAME, Template
-from jobmon_client.workflow import Workflow
+from jobmon_client.running.workflow import Workflow
+from jobmon_client.spec.definition import InvalidDefinition
+from jobmon_client.spec.templates import LONGEST_NAME, Template
 
 
 def names(workflow: Workflow) -> list[str]:

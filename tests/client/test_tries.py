@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobmon_client.distributor.tries import Tries
+from jobmon_client.distributor.backoff import Tries
 
 
 class Clock:

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from jobmon_client.api import Api
-from jobmon_client.definition import InvalidDefinition, TaskDefinition
+from jobmon_client.api.client import Api
 from jobmon_client.errors import NotFound, Refused
-from jobmon_client.files import load
 from jobmon_client.http import Http
+from jobmon_client.running.submission import Work, gathered, submit
+from jobmon_client.running.workflow import Workflow, resume
+from jobmon_client.spec.definition import InvalidDefinition, TaskDefinition
+from jobmon_client.spec.files import load
 from jobmon_client.states import Outcome
-from jobmon_client.submit import Work, gathered, submit
-from jobmon_client.workflow import Workflow, resume
 from tests.client.scripted_server import ScriptedServer
 from tests.support.path import Path, task
 from tests.support.receiver import Receiver

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from jobmon_client import wfformat
-from jobmon_client.definition import InvalidDefinition
+from jobmon_client.spec import wfformat
+from jobmon_client.spec.definition import InvalidDefinition
 
 Trace = dict[str, Any]
 TRACE: Trace = {

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobmon_client.definition import InvalidDefinition, TaskDefinition, calls, find_cycle, in_order
-from jobmon_client.workflow import Workflow
+from jobmon_client.running.workflow import Workflow
+from jobmon_client.spec.definition import InvalidDefinition, TaskDefinition, calls, find_cycle, in_order
 
 
 def test_a_few_lines_make_a_workflow() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from jobmon_client import config
 from jobmon_client.cli.reference import page as commands_page
-from jobmon_client.connection import connected
+from jobmon_client.running.connection import connected
 from jobmon_server.http_reference import page as routes_page
 from tests.docs.examples import Command, File, commands, follow, not_said, steps
 from tests.house.rules import ROOT

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.states import Scope
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
 from tests.support.commands import Jobmon
 from tests.support.server import LiveServer, serve
 from tests.support.tokens import make_token

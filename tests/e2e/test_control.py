@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.http import Http
 from tests.support.commands import Here
 from tests.support.server import LiveServer

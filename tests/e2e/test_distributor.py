@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobmon_client import config
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.clusters.base import Batch, ClusterContext, ExitInfo, Item
 from jobmon_client.clusters.dummy import DummyCluster
 from jobmon_client.distributor.service import Distributor

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.errors import Refused
 from jobmon_client.http import Http
 from tests.support.commands import Jobmon

@@ -7,10 +7,10 @@ import os
 import signal
 from pathlib import Path
 
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.http import Http
-from jobmon_server.actions.reap import reap
-from jobmon_server.db.transaction import Database
+from jobmon_server.actions.reporting.deadlines import reap
+from jobmon_server.db.core.transaction import Database
 from tests.support.commands import Jobmon
 from tests.support.processes import end
 from tests.support.server import LiveServer, serve, start

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from jobmon_client import config
-from jobmon_client.api import Api
-from jobmon_client.embedded import EmbeddedServer
+from jobmon_client.api.client import Api
 from jobmon_client.http import Http
+from jobmon_client.running.embedded import EmbeddedServer
 from tests.support.commands import Jobmon
 from tests.support.waiting import eventually
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from jobmon_client import config
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.http import Http
-from jobmon_client.worker.spool import Spool
+from jobmon_client.worker.reporting.spool import Spool
 from tests.support.commands import Jobmon
 from tests.support.server import LiveServer
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.http import Http
 from tests.support.commands import Jobmon
 from tests.support.server import LiveServer

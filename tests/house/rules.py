@@ -20,16 +20,20 @@ ROOMS_OF_HTTP = ("jobmon_server/routes/", "jobmon_server/pages/")
 FROZEN = "jobmon_server/migrations/versions/"
 BEGINNERS = frozenset({"commit", "rollback", "begin", "begin_nested"})
 #: `bench/bare.py` measures what a driver does without us.
-MAY_BEGIN = ("jobmon_server/db/transaction.py", "jobmon_server/migrations/", "jobmon_server/bench/bare.py")
+MAY_BEGIN = (
+    "jobmon_server/db/core/transaction.py",
+    "jobmon_server/migrations/",
+    "jobmon_server/bench/bare.py",
+)
 
 MAY_CATCH_ALL = (
-    "jobmon_client/background.py",
-    "jobmon_client/distributor/asking.py",
+    "jobmon_client/running/background.py",
+    "jobmon_client/distributor/plugin_calls.py",
     "jobmon_client/distributor/service.py",
     "jobmon_client/loop.py",
-    "jobmon_client/worker/agent.py",
-    "jobmon_client/worker/reporter.py",
-    "jobmon_server/duty.py",
+    "jobmon_client/worker/agent/agent.py",
+    "jobmon_client/worker/reporting/reporter.py",
+    "jobmon_server/background/leader_job.py",
 )
 ROUTERS = frozenset({"get", "post", "put", "patch", "delete", "route"})
 LOG_LEVELS = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
@@ -112,7 +116,7 @@ def functions_are_short(module: Module) -> Iterator[Offence]:
 
 
 def transactions_begin_in_one_place(module: Module) -> Iterator[Offence]:
-    """A transaction begins and ends in db/transaction.py."""
+    """A transaction begins and ends in db/core/transaction.py."""
     if module.path.startswith(MAY_BEGIN):
         return
     for node in module.walk():

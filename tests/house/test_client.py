@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from jobmon_client import workflow
-from jobmon_client.api import Api
-from jobmon_client.workflow import TaskTemplate, Workflow
+from jobmon_client.api.client import Api
+from jobmon_client.running import workflow
+from jobmon_client.running.workflow import TaskTemplate, Workflow
 from tests.house.rules import modules
 
 POSITIONS = 3

@@ -6,8 +6,8 @@ import pytest
 import requests
 from sqlalchemy import create_engine, inspect, text
 
-from jobmon_server.db.models_control import metadata
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables_control import metadata
 from tests.support.databases import Source, make_schema
 from tests.support.mariadb import SMALL, throwaway
 from tests.support.server import LiveServer

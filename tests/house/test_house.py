@@ -24,7 +24,7 @@ CASES: list[tuple[Rule, str, str, bool]] = [
     (rules.functions_are_short, ELSEWHERE, "def f():\n" + "    x = 1\n" * 39, False),
     (rules.transactions_begin_in_one_place, ACTION, "connection.commit()", True),
     (rules.transactions_begin_in_one_place, ACTION, "with engine.begin() as connection: pass", True),
-    (rules.transactions_begin_in_one_place, "jobmon_server/db/transaction.py", "engine.begin()", False),
+    (rules.transactions_begin_in_one_place, "jobmon_server/db/core/transaction.py", "engine.begin()", False),
     (rules.actions_know_no_flask, ACTION, "from flask import request", True),
     (rules.actions_know_no_flask, ROUTE, "from flask import request", False),
     (rules.routes_hold_no_sql, ROUTE, "import sqlalchemy.orm", True),
@@ -117,6 +117,6 @@ def test_the_walk_sees_the_packages() -> None:
     paths = {module.path for module in rules.modules(*rules.PACKAGES)}
     assert {
         "jobmon_client/states.py",
-        "jobmon_server/db/transaction.py",
+        "jobmon_server/db/core/transaction.py",
         "jobmon_server/fsm/plan.py",
     } <= paths

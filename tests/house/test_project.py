@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import CheckConstraint
 
-from jobmon_server.db.models_control import metadata
+from jobmon_server.db.schema.tables_control import metadata
 from tests.house.rules import PACKAGES, ROOT
 
 TRACKED = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs", "deploy")

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from jobmon_client import files
 from jobmon_client.cli.app import jobmon
+from jobmon_client.spec import files
 from jobmon_server.cli import main as jobmon_server
 from tests.house.rules import ROOT
 

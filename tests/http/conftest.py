@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from jobmon_server.actions.reap import reap
-from jobmon_server.db.transaction import Database
+from jobmon_server.actions.reporting.deadlines import reap
+from jobmon_server.db.core.transaction import Database
 from tests.support.path import Path
 
 

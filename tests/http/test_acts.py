@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
 from tests.support.path import Path, task
 from tests.support.situations import into
 

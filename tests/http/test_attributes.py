@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db.attributes import attribute_digest
-from jobmon_server.db.check import check
-from jobmon_server.db.clock import read_clock
-from jobmon_server.db.models import task as task_table
-from jobmon_server.db.models import task_instance
-from jobmon_server.db.models_control import task_attribute, workflow_attribute
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.clock import read_clock
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.attribute_index import attribute_digest
+from jobmon_server.db.schema.tables import task as task_table
+from jobmon_server.db.schema.tables import task_instance
+from jobmon_server.db.schema.tables_control import task_attribute, workflow_attribute
 from tests.race.watched import listening
 from tests.support.path import Path, task
 

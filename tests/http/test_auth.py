@@ -10,12 +10,12 @@ from flask import Flask
 from sqlalchemy import event
 
 from jobmon_client.states import Scope
-from jobmon_server.actions.tokens import revoke_token
+from jobmon_server.actions.admin.tokens import revoke_token
 from jobmon_server.app import create_app
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
 from jobmon_server.principal import allowing
-from jobmon_server.routes import authentication
-from jobmon_server.routes.scopes import DISTRIBUTOR_REPORTS, OPEN, POSTS, WORKER_REPORTS, needed
+from jobmon_server.routes.http import authentication
+from jobmon_server.routes.http.scopes import DISTRIBUTOR_REPORTS, OPEN, POSTS, WORKER_REPORTS, needed
 from tests.support.path import Path, task
 from tests.support.tokens import caller, guarded, make_token
 

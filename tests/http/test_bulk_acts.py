@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
 from tests.support.path import Path, task
 
 CHAIN = (task("a"), task("b", "a"), task("c", "b"))

@@ -12,12 +12,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 from sqlalchemy.engine import Connection
 
-from jobmon_server.actions import callbacks as actions
+from jobmon_server.actions.admin import outbox as actions
+from jobmon_server.background.http_post import Undelivered, post
+from jobmon_server.background.webhooks import Courier
 from jobmon_server.config import Settings
-from jobmon_server.courier import Courier
-from jobmon_server.db.models_control import callback
-from jobmon_server.db.transaction import Database
-from jobmon_server.posting import Undelivered, post
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables_control import callback
 from tests.support.path import Path, task
 from tests.support.receiver import BABBLE, DRIP, DROP, Receiver
 

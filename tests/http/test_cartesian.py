@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from jobmon_client.states import TaskInstanceStatus as TI
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
 from tests.support.path import ME, RUNNING, SECONDS, Path, Reply
 from tests.support.rows import Row, Rows, read_rows
 from tests.support.situations import LOST, SITUATIONS, into

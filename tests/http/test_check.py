@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import Table, update
 
 from jobmon_client.states import TaskInstanceStatus, TaskStatus
-from jobmon_server.db.check import check
-from jobmon_server.db.models import task, task_instance
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables import task, task_instance
 from jobmon_server.fsm.acts import ACTS
 from tests.support.path import Path
 from tests.support.path import task as a_task

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from jobmon_server.actions.commands import MOST_WAITING
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.actions.operator.commands import MOST_WAITING
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
 from tests.support.path import ME, SECONDS, Path, task
 
 MINUTE: dict[str, Any] = {"command": "set_heartbeat_interval", "arguments": {"seconds": 60.0}}

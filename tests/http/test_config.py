@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from jobmon_server.app import create_app
 from jobmon_server.config import Settings
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
 
 SECRET = "mysql+pymysql://me:secret@127.0.0.1:1/jobmon"
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from jobmon_server.db.check import check
-from jobmon_server.db.models import edge, task_instance
-from jobmon_server.db.models_control import task_attribute, task_input
-from jobmon_server.db.models_records import journal
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables import edge, task_instance
+from jobmon_server.db.schema.tables_control import task_attribute, task_input
+from jobmon_server.db.schema.tables_records import journal
 from tests.support.path import Path, task
 from tests.support.situations import into
 

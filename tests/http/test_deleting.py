@@ -13,18 +13,19 @@ import pytest
 from sqlalchemy import delete, func, select
 from sqlalchemy.engine import Connection
 
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.errors import Malformed, Refused
 from jobmon_client.http import Http
-from jobmon_client.removal import files_of, remove_files
-from jobmon_server.actions.keep import remove_marked
-from jobmon_server.actions.remove import Step, remove_some
+from jobmon_client.running.log_removal import files_of, remove_files
+from jobmon_server.actions.retention.retention_pass import remove_marked
+from jobmon_server.actions.retention.workflow_deletion import Step, remove_some
 from jobmon_server.app import create_app
 from jobmon_server.config import Settings
-from jobmon_server.db import models, removing
-from jobmon_server.db.check import check
-from jobmon_server.db.models_control import metadata
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema import tables
+from jobmon_server.db.schema.tables_control import metadata
+from jobmon_server.db.workflows import workflow_removal
 from tests.support.path import ME, Path, task
 from tests.support.remote import Remote
 from tests.support.server import LiveServer
@@ -288,7 +289,7 @@ def test_every_rule_holds_after_each_batch(path: Path, database: Database) -> No
     for one in ids[20:]:
         path.error(one, "ERROR_FATAL")
     one = path.workflow_id
-    database.transact(removing.mark, one)
+    database.transact(workflow_removal.mark, one)
     steps = [Step.MORE]
     while steps[-1] is Step.MORE:
         steps.append(database.transact(remove_some, one))
@@ -320,7 +321,7 @@ def test_what_hangs_on_a_task_goes_with_it(path: Path, database: Database) -> No
     path.post("/submission", submission_uuid="s", cluster="local", distributor="d", task_instance_ids=[1])
     b = path.task_ids["b"]
     gone = path.get(f"/task/{b}")["task_instance_ids"]
-    database.transact(lambda connection: connection.execute(delete(models.task).where(models.task.c.id == b)))
+    database.transact(lambda connection: connection.execute(delete(tables.task).where(tables.task.c.id == b)))
     for one in gone:
         assert path.client.get(f"/api/v1/task_instance/{one}").status_code == 404
     assert [one for one in database.read(check) if " has its row in " in one.rule] == []
@@ -329,7 +330,7 @@ def test_what_hangs_on_a_task_goes_with_it(path: Path, database: Database) -> No
 def test_what_hangs_on_a_workflow_goes_with_it(path: Path, database: Database) -> None:
     one = ended(path)
     database.transact(
-        lambda connection: connection.execute(delete(models.workflow).where(models.workflow.c.id == one))
+        lambda connection: connection.execute(delete(tables.workflow).where(tables.workflow.c.id == one))
     )
     assert database.read(rows) == {}
 

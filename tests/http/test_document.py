@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from jobmon_server.app import create_app
 from jobmon_server.config import Settings
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
 from tests.support.openapi import CheckedClient, Contract
 
 AWAY = Database.connect("mysql+pymysql://nobody@127.0.0.1:1/nothing")

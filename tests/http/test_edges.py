@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from jobmon_server.actions.reap import reap
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.actions.reporting.deadlines import reap
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
 from jobmon_server.fsm.diagram import MACHINES
 from tests.support.path import SOON, Path, Reply, task
 from tests.support.situations import SITUATIONS, into

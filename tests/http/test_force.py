@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from jobmon_client.states import Scope, TaskStatus
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
 from jobmon_server.fsm.force import FORCED
 from jobmon_server.fsm.task import TASK
 from tests.support.path import Path, task

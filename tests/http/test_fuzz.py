@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobmon_server.app import create_app
-from jobmon_server.routes import BLUEPRINTS, openapi
+from jobmon_server.routes import BLUEPRINTS
+from jobmon_server.routes.http import openapi
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-    from jobmon_server.db.transaction import Database
+    from jobmon_server.db.core.transaction import Database
     from tests.support.path import Path
 
 #: Of one to three calls each: some twenty seconds on either database.

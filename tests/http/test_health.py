@@ -9,8 +9,8 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskInstanceStatus
 from jobmon_server.app import create_app
-from jobmon_server.db import schema
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema import lifecycle
 
 
 @pytest.mark.parametrize("path", ["/health", "/api/v1/health"])
@@ -22,12 +22,12 @@ def test_the_process_answers(client: FlaskClient, path: str) -> None:
 def test_it_is_ready_when_the_schema_is_current(client: FlaskClient, path: str) -> None:
     response = client.get(path)
 
-    assert (response.status_code, response.json) == (200, {"status": "ready", "revision": schema.HEAD})
+    assert (response.status_code, response.json) == (200, {"status": "ready", "revision": lifecycle.HEAD})
 
 
 def test_it_is_not_ready_on_another_schema(client: FlaskClient, database: Database) -> None:
     def age(connection: Connection) -> None:
-        connection.execute(update(schema.version).values(version_num="9999"))
+        connection.execute(update(lifecycle.version).values(version_num="9999"))
 
     database.transact(age)
 

@@ -10,11 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from jobmon_server.actions.reap import reap
+from jobmon_server.actions.reporting.deadlines import reap
 from jobmon_server.app import create_app
 from jobmon_server.config import METRIC_NAMES, Settings
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
 from tests.support.path import ME, Path, task
 
 ALL: dict[str, float] = {

@@ -11,10 +11,10 @@ from flask import Flask
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from jobmon_server.db import clock
-from jobmon_server.db.models import task, task_instance, workflow
-from jobmon_server.db.models_records import error_log, journal
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core import clock
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables import task, task_instance, workflow
+from jobmon_server.db.schema.tables_records import error_log, journal
 from tests.support.path import Path
 from tests.support.path import task as a_task
 

@@ -11,15 +11,15 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.engine import Connection
 
-from jobmon_server.actions.expire import flag_some
-from jobmon_server.actions.keep import Kept, keep
+from jobmon_server.actions.retention.expiry import flag_some
+from jobmon_server.actions.retention.retention_pass import Kept, keep
+from jobmon_server.background.retention import Keeper
 from jobmon_server.config import Settings
-from jobmon_server.db import keeping, removing
-from jobmon_server.db.check import check
-from jobmon_server.db.models import task_instance, workflow
-from jobmon_server.db.models_records import journal
-from jobmon_server.db.transaction import Database
-from jobmon_server.keeper import Keeper
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables import task_instance, workflow
+from jobmon_server.db.schema.tables_records import journal
+from jobmon_server.db.workflows import expiry, workflow_removal
 from tests.http.test_deleting import forbid
 from tests.race.test_explain import plans
 from tests.race.watched import listening
@@ -338,9 +338,11 @@ def test_the_keeper_finds_its_rows_by_indexes(path: Path, database: Database) ->
 
     database.transact(multiply)
     found = {
-        "expired": plans(database, lambda connection: keeping.expired(connection, 1, None)),
-        "purgeable": plans(database, lambda connection: keeping.purgeable(connection, 1, 1.0, None)),
-        "marked": plans(database, lambda connection: removing.marked(connection, removing.START, 100)),
+        "expired": plans(database, lambda connection: expiry.expired(connection, 1, None)),
+        "purgeable": plans(database, lambda connection: expiry.purgeable(connection, 1, 1.0, None)),
+        "marked": plans(
+            database, lambda connection: workflow_removal.marked(connection, workflow_removal.START, 100)
+        ),
     }
     assert found["expired"][:1] == [("workflow", "ix_workflow_expires_at")]
     assert set(found["expired"][1:]) == {

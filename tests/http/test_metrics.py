@@ -19,13 +19,13 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from jobmon_server import check_file
-from jobmon_server.actions.reap import reap
-from jobmon_server.actions.report import report
-from jobmon_server.actions.reports import REPORTS
+from jobmon_server.actions.reporting.deadlines import reap
+from jobmon_server.actions.reporting.report_types import REPORTS
+from jobmon_server.actions.reporting.transition import report
 from jobmon_server.app import create_app
 from jobmon_server.config import Settings
-from jobmon_server.db.models_records import journal
-from jobmon_server.db.transaction import Database, LostRace
+from jobmon_server.db.core.transaction import Database, LostRace
+from jobmon_server.db.schema.tables_records import journal
 from tests.support.databases import MariadbSource
 from tests.support.path import ME, Path, task
 from tests.support.server import LiveServer, environment, serve

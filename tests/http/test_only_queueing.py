@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Flask
 
-from jobmon_server.db.models import task_instance
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables import task_instance
 from tests.house.rules import ROOT, modules
 from tests.http.test_ids import rows_of
 from tests.support.path import Path, task
@@ -43,15 +43,16 @@ def inserters() -> set[str]:
 
 
 def test_one_module_inserts_instances() -> None:
-    assert inserters() == {"jobmon_server/db/queueing.py"}
+    assert inserters() == {"jobmon_server/db/workflows/queueing.py"}
     users = [
         module.path
         for module in modules("jobmon_server")
         for _, name in module.imports()
-        if name.startswith("jobmon_server.db.queueing") or name == "jobmon_server.db.queueing"
+        if name.startswith("jobmon_server.db.workflows.queueing")
+        or name == "jobmon_server.db.workflows.queueing"
     ]
-    assert set(users) == {"jobmon_server/actions/queue.py"}
-    assert (ROOT / "jobmon_server/actions/queue.py").exists()
+    assert set(users) == {"jobmon_server/actions/workflow/queueing.py"}
+    assert (ROOT / "jobmon_server/actions/workflow/queueing.py").exists()
 
 
 def test_no_route_but_queueing_makes_an_instance(app: Flask, database: Database) -> None:

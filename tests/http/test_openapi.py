@@ -9,9 +9,9 @@ from flask import Flask
 from openapi_spec_validator import validate
 
 from jobmon_server.app import create_app
-from jobmon_server.db.transaction import Database
-from jobmon_server.routes.door import install
-from jobmon_server.routes.openapi import describe
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.routes.http.error_handlers import install
+from jobmon_server.routes.http.openapi import describe
 from tests.http.test_wire import things
 
 

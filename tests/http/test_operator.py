@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from jobmon_client.states import TaskStatus
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
 from jobmon_server.fsm.acts import ACTS
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 from tests.support.path import Path, task

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 from tests.race.watched import listening
 from tests.support.path import Path, task

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from jobmon_server.db.check import check
-from jobmon_server.db.models import workflow
-from jobmon_server.db.rows import BATCH
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.rows import BATCH
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables import workflow
 from tests.support.path import Path, task
 from tests.support.waiting import eventually
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError, fields, post_load, validate
 
 from jobmon_client.states import TaskStatus
-from jobmon_server.routes.fields import (
+from jobmon_server.routes.fields.base import (
     Attributes,
     Command,
     Count,
@@ -24,7 +24,7 @@ from jobmon_server.routes.fields import (
     Text,
     Word,
 )
-from jobmon_server.routes.quick import Items, loader, quick_load
+from jobmon_server.routes.http.fast_load import Items, loader, quick_load
 
 
 class Item(Schema):

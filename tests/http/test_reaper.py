@@ -8,11 +8,11 @@ from pathlib import Path as FilePath
 import pytest
 from sqlalchemy import event
 
-from jobmon_server.actions.reap import close_overdue, overdue, reap
-from jobmon_server.db.check import check
-from jobmon_server.db.clock import SQLITE_CLOCK, read_clock
-from jobmon_server.db.rows import BATCH
-from jobmon_server.db.transaction import Database
+from jobmon_server.actions.reporting.deadlines import close_overdue, overdue, reap
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.clock import SQLITE_CLOCK, read_clock
+from jobmon_server.db.core.rows import BATCH
+from jobmon_server.db.core.transaction import Database
 from tests.support.databases import SqliteSource
 from tests.support.path import SECONDS, SOON, Path, task
 from tests.support.remote import Remote

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from jobmon_client.states import AccountingStatus, InputStatus
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
 from tests.race.watched import listening
 from tests.support.path import Path, task
 

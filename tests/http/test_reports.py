@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
 from tests.support.path import ME, RUNNING, SECONDS, SOON, Path, task
 from tests.support.rows import read_rows
 from tests.support.situations import BROKE, LOST, into

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
 from tests.support.path import SOON, Path, task
 
 

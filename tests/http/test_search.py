@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from jobmon_server.db.models import task_instance, workflow
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables import task_instance, workflow
 from tests.race.watched import listening
 from tests.support.path import Path, task
 

@@ -9,9 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Update, update
 
-from jobmon_server.db.models import task as tasks
-from jobmon_server.db.models import task_instance
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables import task as tasks
+from jobmon_server.db.schema.tables import task_instance
 from tests.race.watched import listening
 from tests.support.path import Path, task
 

@@ -14,13 +14,13 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from jobmon_client.states import Reporter, TaskInstanceStatus
-from jobmon_server.actions import reports
-from jobmon_server.actions.claims import claim_next
-from jobmon_server.actions.report import report
-from jobmon_server.actions.reports import Report
-from jobmon_server.db.check import check
-from jobmon_server.db.models import edge
-from jobmon_server.db.transaction import Database, LostRace
+from jobmon_server.actions.reporting import report_types
+from jobmon_server.actions.reporting.claims import claim_next
+from jobmon_server.actions.reporting.report_types import Report
+from jobmon_server.actions.reporting.transition import report
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database, LostRace
+from jobmon_server.db.schema.tables import edge
 from jobmon_server.fsm.plan import By
 from tests.house.rules import PACKAGES, modules
 from tests.support.databases import MariadbSource
@@ -46,7 +46,7 @@ def test_who_waits_for_the_lock_decides_from_what_the_other_left(
     other = threading.Thread(target=lambda: told.append(path.report(one, late, **LATE[late])))
 
     def first(connection: Connection) -> str:
-        verdict = report(connection, one, reports.log_done(worker_id=ME))
+        verdict = report(connection, one, report_types.log_done(worker_id=ME))
         other.start()
         return verdict.outcome.value
 
@@ -66,7 +66,7 @@ def test_a_rerun_of_a_lost_race_plans_again_and_drops_no_field(path: Path, datab
     tries: list[str] = []
 
     def loses_once(connection: Connection) -> str:
-        news = reports.log_running(worker_id=ME, stdout="/out", **RUNNING)
+        news = report_types.log_running(worker_id=ME, stdout="/out", **RUNNING)
         tries.append(report(connection, one, news).outcome.value)
         if len(tries) == 1:
             raise LostRace

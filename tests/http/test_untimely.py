@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 from tests.support.path import SOON, Path, task
 from tests.support.rows import read_rows

@@ -16,8 +16,8 @@ from flask.testing import FlaskClient
 
 from jobmon_server.app import create_app
 from jobmon_server.config import Settings
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
 from tests.support.path import Path, task
 from tests.support.remote import Remote
 from tests.support.server import serve

@@ -14,8 +14,7 @@ from flask.testing import FlaskClient
 
 from jobmon_client.states import Outcome, TaskStatus
 from jobmon_server.errors import Busy, CorruptRow, Fenced, Invalid, Unknown
-from jobmon_server.routes import door
-from jobmon_server.routes.fields import (
+from jobmon_server.routes.fields.base import (
     LARGEST_TEXT,
     Attributes,
     Command,
@@ -31,9 +30,10 @@ from jobmon_server.routes.fields import (
     Word,
     cut,
 )
-from jobmon_server.routes.parse import MOST_DETAILS
-from jobmon_server.routes.quick import MOST_BAD, Items
-from jobmon_server.routes.wire import blueprint, get, post, reply
+from jobmon_server.routes.http import error_handlers
+from jobmon_server.routes.http.endpoint import blueprint, get, post, reply
+from jobmon_server.routes.http.fast_load import MOST_BAD, Items
+from jobmon_server.routes.http.request_body import MOST_DETAILS
 
 LIMIT = 4_000_000
 
@@ -138,7 +138,7 @@ def wire() -> FlaskClient:
     """A caller of the routes above."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = LIMIT
-    door.install(app)
+    error_handlers.install(app)
     app.register_blueprint(things)
     return app.test_client()
 

@@ -8,10 +8,10 @@ from typing import Any
 from jobmon_client.states import Outcome, Reporter
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import TaskStatus as T
-from jobmon_server.actions.decide import decide, moved
-from jobmon_server.actions.reports import Report
-from jobmon_server.db.moves import Change
-from jobmon_server.db.pairs import Locked
+from jobmon_server.actions.reporting.decision import decide, moved
+from jobmon_server.actions.reporting.report_types import Report
+from jobmon_server.db.instances.locking import Locked
+from jobmon_server.db.instances.writes import Change
 from jobmon_server.fsm.acts import Act, Subject, plan_retry, plan_stop
 from jobmon_server.fsm.plan import plan_transition
 from jobmon_server.fsm.task import QUEUEABLE

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 from jobmon_client.states import Outcome, Reporter
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import TaskStatus as T
-from jobmon_server.actions import reports
-from jobmon_server.actions.decide import decide, decide_claim, followed
-from jobmon_server.actions.reports import Report
-from jobmon_server.db.moves import Change
-from jobmon_server.db.pairs import Locked
+from jobmon_server.actions.reporting import report_types
+from jobmon_server.actions.reporting.decision import decide, decide_claim, followed
+from jobmon_server.actions.reporting.report_types import Report
+from jobmon_server.db.instances.locking import Locked
+from jobmon_server.db.instances.writes import Change
 from jobmon_server.fsm.acts import ACTS, Act, Subject, plan_start_afresh
 from jobmon_server.fsm.plan import MAX_REFUNDS, By, Pair
 from jobmon_server.fsm.task import QUEUEABLE
@@ -114,13 +114,13 @@ class Message(NamedTuple):
 
 def _worker_messages(worker_id: str) -> dict[Worker, list[Message]]:
     start: dict[str, Any] = {"worker_id": worker_id, "next_report_increment": 1.0}
-    running = Message("log_running", reports.log_running(**start))
-    beat = Message("log_report_by", reports.log_report_by(**start))
-    done = Message("log_done", reports.log_done(worker_id=worker_id))
+    running = Message("log_running", report_types.log_running(**start))
+    beat = Message("log_report_by", report_types.log_report_by(**start))
+    done = Message("log_done", report_types.log_done(worker_id=worker_id))
     errors = {
         state: Message(
             f"log_error_worker_node {state}",
-            reports.log_error_worker_node(worker_id=worker_id, error_state=state, error_description="?"),
+            report_types.log_error_worker_node(worker_id=worker_id, error_state=state, error_description="?"),
         )
         for state in ERROR_STATES
     }
@@ -136,19 +136,23 @@ def _worker_messages(worker_id: str) -> dict[Worker, list[Message]]:
 
 FROM_WORKER = [_worker_messages(worker_id) for worker_id in WORKERS]
 FROM_DISTRIBUTOR = [
-    Message("log_distributor_id", reports.log_distributor_id(distributor_id="c", next_report_increment=1.0)),
-    Message("log_no_distributor_id", reports.log_no_distributor_id(error_message="?")),
+    Message(
+        "log_distributor_id", report_types.log_distributor_id(distributor_id="c", next_report_increment=1.0)
+    ),
+    Message("log_no_distributor_id", report_types.log_no_distributor_id(error_message="?")),
     *(
-        Message(f"log_known_error {state}", reports.log_known_error(error_state=state, error_message="?"))
+        Message(
+            f"log_known_error {state}", report_types.log_known_error(error_state=state, error_message="?")
+        )
         for state in ERROR_STATES
     ),
 ]
 FROM_RECONCILER = [
-    Message("log_report_by/batch", reports.log_report_by_batch(next_report_increment=1.0)),
+    Message("log_report_by/batch", report_types.log_report_by_batch(next_report_increment=1.0)),
     *(
         Message(
             f"log_unknown_error {state}",
-            reports.log_unknown_error(error_state=state, error_message="?"),
+            report_types.log_unknown_error(error_state=state, error_message="?"),
             late,
         )
         for state in ERROR_STATES

@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from jobmon_client.states import Scope
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
 from tests.pages.hands import press
 from tests.support.server import LiveServer, serve
 from tests.support.tokens import make_token

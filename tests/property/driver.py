@@ -11,8 +11,8 @@ from jobmon_client.states import Outcome
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import TaskStatus as T
 from jobmon_server.app import create_app
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
 from jobmon_server.fsm.plan import Plan
 from tests.property import rows
 from tests.property.model import Model

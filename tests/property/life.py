@@ -11,8 +11,8 @@ from jobmon_client.states import Outcome
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import WorkflowRunStatus as Run
 from jobmon_client.states import WorkflowStatus as W
-from jobmon_server.actions.reap import reap
-from jobmon_server.actions.reports import log_launched, log_report_by_batch
+from jobmon_server.actions.reporting.deadlines import reap
+from jobmon_server.actions.reporting.report_types import log_launched, log_report_by_batch
 from jobmon_server.fsm.task_instance import WHEN_OVERDUE
 from tests.property import rows
 from tests.property.driver import HTTP, Driver

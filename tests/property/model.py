@@ -11,7 +11,7 @@ from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import TaskStatus as T
 from jobmon_client.states import WorkflowRunStatus as Run
 from jobmon_client.states import WorkflowStatus as W
-from jobmon_server.actions.reports import Report
+from jobmon_server.actions.reporting.report_types import Report
 from jobmon_server.fsm.acts import ACTS, Act, Subject, plan_start_afresh
 from jobmon_server.fsm.plan import By, Pair, Plan, plan_claim, plan_heartbeat, plan_transition
 from jobmon_server.fsm.task import QUEUEABLE

@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.search import Entity
-from jobmon_server.db.transaction import Database
 from tests.property import oracle, records
 from tests.property.oracle import VOCABULARIES, meets, ordered, sift
 

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from jobmon_client.states import TaskInstanceStatus as TI
-from jobmon_server.actions.reports import REPORTS, Report
+from jobmon_server.actions.reporting.report_types import REPORTS, Report
 from jobmon_server.fsm.acts import ACTS
 from jobmon_server.fsm.task_instance import ERROR_STATES
 

@@ -13,8 +13,8 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import update
 
-from jobmon_server.db import clock
-from jobmon_server.db.models import task_instance
+from jobmon_server.db.core import clock
+from jobmon_server.db.schema.tables import task_instance
 from tests.race.staging import Point, StagedDatabase, race, stages
 from tests.support.path import Path, task
 

@@ -11,7 +11,7 @@ import structlog
 from flask.testing import FlaskClient
 
 from jobmon_server.app import create_app
-from jobmon_server.db.check import check
+from jobmon_server.db.admin.integrity import check
 from tests.race.arena import Arena
 from tests.race.staging import StagedDatabase
 from tests.support.path import Path

@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from jobmon_server.db.engine import make_engine
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.engine import make_engine
+from jobmon_server.db.core.transaction import Database
 
 T = TypeVar("T")
 

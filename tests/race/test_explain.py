@@ -10,14 +10,16 @@ import pytest
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskInstanceStatus, WorkflowStatus
-from jobmon_server.actions import reports as make
-from jobmon_server.actions.heartbeat import extend_ordinary
-from jobmon_server.actions.reap import overdue
-from jobmon_server.actions.report import report_many
+from jobmon_server.actions.reporting import report_types as make
+from jobmon_server.actions.reporting.deadlines import overdue
+from jobmon_server.actions.reporting.heartbeat import extend_ordinary
+from jobmon_server.actions.reporting.transition import report_many
 from jobmon_server.app import create_app
-from jobmon_server.db import dag, pages, pairs, reads, standing, subjects, workflows
-from jobmon_server.db.positions import read_position
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.instances import lock_by_status, locking
+from jobmon_server.db.reads import lookups, pages
+from jobmon_server.db.reads.queue_position import read_position
+from jobmon_server.db.workflows import dag, task_locks, workflow_locks
 from jobmon_server.fsm.task_instance import TENDED
 from tests.race.watched import listening
 from tests.support.databases import MariadbSource
@@ -115,34 +117,34 @@ def hot(path: Path, ids: list[int]) -> dict[str, tuple[Callable[[Connection], An
     both = {("task", SCHEDULE), ("task", BY_WORKFLOW)}
     claim = {("task_instance", "ix_task_instance_claim")}
     return {
-        "lock one": (lambda c: pairs.lock(c, ids[0]), pair),
-        "lock one, with what it runs": (lambda c: pairs.lock(c, ids[0], assignment=True), pair),
-        "lock many": (lambda c: pairs.lock_many(c, ids), pair),
+        "lock one": (lambda c: locking.lock(c, ids[0]), pair),
+        "lock one, with what it runs": (lambda c: locking.lock(c, ids[0], assignment=True), pair),
+        "lock many": (lambda c: locking.lock_many(c, ids), pair),
         "a batch of other heartbeats": (lambda c: beat(c, ids), pair),
         "a batch of starts": (lambda c: started(c, ids[:60]), pair),
-        "claim": (lambda c: standing.claimable(c, "local", 50), claim),
-        "claim of one workflow": (lambda c: standing.claimable(c, "local", 50, workflow_id), claim),
+        "claim": (lambda c: lock_by_status.claimable(c, "local", 50), claim),
+        "claim of one workflow": (lambda c: lock_by_status.claimable(c, "local", 50, workflow_id), claim),
         "overdue": (overdue, {("task_instance", "ix_task_instance_report_by")}),
         "ready": (
             lambda c: dag.ready_tasks(c, workflow_id, 50, []),
             {("task", SCHEDULE), ("task_instance", ATTEMPT)},
         ),
         "facts": (
-            lambda c: workflows.read_facts(c, workflows.lock_workflow(c, workflow_id)),  # type: ignore[arg-type]
+            lambda c: workflow_locks.read_facts(c, workflow_locks.lock_workflow(c, workflow_id)),  # type: ignore[arg-type]
             {("task", SCHEDULE)},
         ),
-        "is anything live": (lambda c: workflows.has_live_tasks(c, workflow_id), {("task", SCHEDULE)}),
+        "is anything live": (lambda c: workflow_locks.has_live_tasks(c, workflow_id), {("task", SCHEDULE)}),
         "how many live": (lambda c: dag.count_live(c, workflow_id), {("task", SCHEDULE)}),
-        "unsettled": (lambda c: workflows.unsettled(c, MAY_BE_OVER, 100), both),
-        "array step": (lambda c: reads.find_array_task_instance(c, 1, 1, 0), {("task_instance", STEP)}),
-        "journal": (lambda c: reads.read_journal(c, ids[0]), {("journal", "ix_journal_task_instance_id")}),
+        "unsettled": (lambda c: workflow_locks.unsettled(c, MAY_BE_OVER, 100), both),
+        "array step": (lambda c: lookups.find_array_task_instance(c, 1, 1, 0), {("task_instance", STEP)}),
+        "journal": (lambda c: lookups.read_journal(c, ids[0]), {("journal", "ix_journal_task_instance_id")}),
         "tended": (
             lambda c: pages.list_tended(c, "local", statuses=sorted(TENDED), limit=100),
             {("task_instance", "ix_task_instance_tended")},
         ),
-        "to be killed": (reads.count_kill_self, {("task_instance", "ix_task_instance_tended")}),
+        "to be killed": (lookups.count_kill_self, {("task_instance", "ix_task_instance_tended")}),
         "current instances": (
-            lambda c: subjects.lock_subjects(c, list(path.task_ids.values())[:50]),
+            lambda c: task_locks.lock_subjects(c, list(path.task_ids.values())[:50]),
             {("task", "PRIMARY"), ("task_instance", ATTEMPT), ("task_instance", "PRIMARY")},
         ),
     }
@@ -241,10 +243,10 @@ def rows_read(database: Database, call: Callable[[Connection], Any]) -> int:
 def test_what_is_asked_at_every_turn_reads_few_rows(mariadb_filled: tuple[Path, Database]) -> None:
     path, database = mariadb_filled
     workflow_id = path.workflow_id
-    assert rows_read(database, lambda c: workflows.unsettled(c, MAY_BE_OVER, 100)) < 20 * WORKFLOWS
-    assert rows_read(database, lambda c: workflows.has_live_tasks(c, workflow_id)) < 20
+    assert rows_read(database, lambda c: workflow_locks.unsettled(c, MAY_BE_OVER, 100)) < 20 * WORKFLOWS
+    assert rows_read(database, lambda c: workflow_locks.has_live_tasks(c, workflow_id)) < 20
     assert rows_read(database, lambda c: dag.ready_tasks(c, workflow_id, 5, [])) < 50
     assert rows_read(database, overdue) < 20
-    locked = database.read(workflows.lock_workflow, workflow_id)
+    locked = database.read(workflow_locks.lock_workflow, workflow_id)
     assert locked is not None
-    assert rows_read(database, lambda c: workflows.read_facts(c, locked)) < 60
+    assert rows_read(database, lambda c: workflow_locks.read_facts(c, locked)) < 60

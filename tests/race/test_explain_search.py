@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import update
 
 from jobmon_server.db import search
-from jobmon_server.db.models import task_instance
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables import task_instance
 from jobmon_server.db.search import Condition, Entity, Query
-from jobmon_server.db.search.simple import parse_simple
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.search.simple_filters import parse_simple
 from tests.race.test_explain import ATTEMPT, BIG, BY_WORKFLOW, SCHEDULE, STEP, fill, plans
 from tests.support.path import Path, task
 

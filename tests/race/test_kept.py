@@ -11,10 +11,10 @@ from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from jobmon_client.states import TaskInstanceStatus, TaskStatus, WorkflowStatus
-from jobmon_server.db.bulk import with_ids
-from jobmon_server.db.kept import Kept
-from jobmon_server.db.models import task, task_instance, workflow
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.guarded_update import with_ids
+from jobmon_server.db.core.prepared import Kept
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables import task, task_instance, workflow
 from tests.race.watched import listening
 from tests.support.databases import make_schema
 

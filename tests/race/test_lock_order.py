@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy.engine import Connection
 
 from jobmon_server.app import create_app
-from jobmon_server.db import pairs, workflows
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.instances import locking
+from jobmon_server.db.workflows import workflow_locks
 from tests.support.databases import MariadbSource
 from tests.support.mariadb import Mariadb
 from tests.support.path import Path, task
@@ -49,11 +50,11 @@ def test_the_last_run_is_locked_without_its_workflow(
             )
 
         def lock_the_run_alone(connection: Connection) -> tuple[bool, bool]:
-            workflows.lock_last_run(connection, path.workflow_id)
+            workflow_locks.lock_last_run(connection, path.workflow_id)
             return look()
 
         def lock_both(connection: Connection) -> tuple[bool, bool]:
-            workflows.lock_workflow(connection, path.workflow_id)
+            workflow_locks.lock_workflow(connection, path.workflow_id)
             return look()
 
         assert database.transact(lock_the_run_alone) == (True, False)
@@ -76,7 +77,7 @@ def test_instances_of_a_batch_are_taken_by_id(
             cursor.execute("SELECT id FROM task_instance WHERE id = %s FOR UPDATE", [held])
             given = [last, held, first, *ids]
             taking = thread.submit(
-                database.transact, lambda c: pairs.lock_many(c, given, assignment=assignment)
+                database.transact, lambda c: locking.lock_many(c, given, assignment=assignment)
             )
             eventually(
                 lambda: is_locked(mariadb_server, name, "task_instance", first), 4, what="it has begun"

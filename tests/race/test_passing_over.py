@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from jobmon_server.db.models import task
+from jobmon_server.db.schema.tables import task
 from tests.race.arena import ALIVE, Arena
 from tests.support.path import Path
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobmon_server.actions.reap import reap
+from jobmon_server.actions.reporting.deadlines import reap
 from tests.race.arena import Arena
 from tests.support.path import Path
 

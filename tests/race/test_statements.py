@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from jobmon_server.db.bulk import SIZES
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.guarded_update import SIZES
+from jobmon_server.db.core.transaction import Database
 from tests.race.watched import Said, listening
 from tests.support.path import Path, task
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
 from tests.race.storm import WRITERS, Storm
 from tests.support.databases import MariadbSource, SqliteSource
 from tests.support.mariadb import Mariadb

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import event, select
 
 from jobmon_client.states import Outcome
-from jobmon_server.actions.report import Verdict
-from jobmon_server.actions.reports import REPORTS
-from jobmon_server.actions.together import Together
+from jobmon_server.actions.reporting.group_commit import Together
+from jobmon_server.actions.reporting.report_types import REPORTS
+from jobmon_server.actions.reporting.transition import Verdict
 from jobmon_server.app import create_app
-from jobmon_server.db.models import task_instance
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables import task_instance
 from tests.race.watched import listening
 from tests.support.path import Path, task
 from tests.support.waiting import eventually

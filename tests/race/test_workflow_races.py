@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from jobmon_server.db.models import task_instance
+from jobmon_server.db.schema.tables import task_instance
 from tests.race.arena import ALIVE, RACES, Arena
 from tests.race.test_report_races import said
 from tests.support.path import Path, task

@@ -12,13 +12,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from jobmon_server.actions.archive import archive, file_of
-from jobmon_server.actions.keep import keep, remove_marked
-from jobmon_server.actions.remove import How, delete_workflow
+from jobmon_server.actions.retention.archive import archive, file_of
+from jobmon_server.actions.retention.retention_pass import keep, remove_marked
+from jobmon_server.actions.retention.workflow_deletion import How, delete_workflow
 from jobmon_server.config import Settings
-from jobmon_server.db import archiving
-from jobmon_server.db.models_control import metadata
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables_control import metadata
+from jobmon_server.db.workflows import archive_rows
 from jobmon_server.errors import Invalid, Unknown
 from tests.http.test_deleting import OF_NOBODY, ended, rows
 from tests.http.test_keeping import make_older
@@ -41,7 +41,7 @@ def everything(connection: Connection) -> dict[str, list[Any]]:
     for name, table in metadata.tables.items():
         if name in OF_NOBODY | {"submission"}:
             continue
-        every = select(*archiving.stored(table)).order_by(*table.primary_key.columns)
+        every = select(*archive_rows.stored(table)).order_by(*table.primary_key.columns)
         told = [dict(row) for row in connection.execute(every).mappings()]
         if told:
             found[name] = json.loads(
@@ -95,10 +95,10 @@ def test_what_is_in_the_tables_is_in_the_file(path: Path, database: Database, tm
 
 def test_every_table_below_a_workflow_is_archived() -> None:
     parents = (
-        *archiving.OF_WORKFLOW,
-        *archiving.OF_ARRAY,
-        *archiving.OF_TASK,
-        *archiving.OF_INSTANCE,
+        *archive_rows.OF_WORKFLOW,
+        *archive_rows.OF_ARRAY,
+        *archive_rows.OF_TASK,
+        *archive_rows.OF_INSTANCE,
     )
     archived = {parent.table.name for parent in parents} | {"workflow", "task"}
     assert archived == set(metadata.tables) - OF_NOBODY - {"submission"}

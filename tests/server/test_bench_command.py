@@ -16,10 +16,10 @@ from sqlalchemy.engine import make_url
 
 from jobmon_client.states import Scope
 from jobmon_server.app import create_app
-from jobmon_server.bench.place import empty_database
 from jobmon_server.bench.table import table
+from jobmon_server.bench.target import empty_database
 from jobmon_server.cli import main
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
 from jobmon_server.errors import Refused
 from tests.support.server import LiveServer, environment, serve
 from tests.support.waiting import eventually

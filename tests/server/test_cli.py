@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 
 from jobmon_client.states import TaskInstanceStatus
 from jobmon_server.cli import main
-from jobmon_server.db import schema
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema import lifecycle
 from jobmon_server.fsm.diagram import as_json
 from tests.server.test_serve import add_instance, forget_foreign_keys
 from tests.server.test_serve import run as run_process
@@ -44,7 +44,7 @@ def test_fsm_prints_the_tables_that_run() -> None:
 def test_upgrade_makes_the_schema(url: str) -> None:
     ended = run("db", "upgrade", "--database-url", url)
 
-    assert (ended.exit_code, ended.output) == (0, f"The schema is of revision {schema.HEAD}.\n")
+    assert (ended.exit_code, ended.output) == (0, f"The schema is of revision {lifecycle.HEAD}.\n")
 
 
 def test_check_refuses_a_database_without_the_schema(url: str) -> None:

@@ -16,10 +16,10 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.engine import Connection
 
 from jobmon_server.app import create_app
-from jobmon_server.db import binding
-from jobmon_server.db.models import workflow
-from jobmon_server.db.transaction import Database
-from jobmon_server.routes.wire import reply, transact
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables import workflow
+from jobmon_server.db.workflows import binding
+from jobmon_server.routes.http.endpoint import reply, transact
 from tests.support.path import Path, task
 from tests.support.server import serve
 from tests.support.sockets import sockets_to

@@ -14,9 +14,9 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from jobmon_server.cli import main
-from jobmon_server.db import indexes, schema, views
-from jobmon_server.db.check import check
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.integrity import check
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema import indexes, lifecycle, views
 from jobmon_server.errors import ConfigurationError
 from jobmon_server.extra_index import ExtraIndex, extra_indexes
 from tests.http.test_deleting import ended, rows
@@ -323,4 +323,4 @@ def test_an_upgrade_makes_the_views_anew(db: Db, database: Database) -> None:
     assert db("upgrade").exit_code == 0
     found = database.read(lambda connection: inspect(connection).get_view_names())
     assert sorted(found) == sorted(views.views())
-    assert database.read(schema.check_current) == schema.HEAD
+    assert database.read(lifecycle.check_current) == lifecycle.HEAD

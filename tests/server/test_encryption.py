@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
 from tests.support.mariadb import SMALL, Mariadb, throwaway
 
 if TYPE_CHECKING:

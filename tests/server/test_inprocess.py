@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from jobmon_client.api import Api
-from jobmon_client.background import StillRunning
+from jobmon_client.api.client import Api
 from jobmon_client.errors import JobmonError, Unreachable
 from jobmon_client.http import Http
-from jobmon_client.workflow import Workflow, resume, wait
-from jobmon_server.inprocess import Server
+from jobmon_client.running.background import StillRunning
+from jobmon_client.running.workflow import Workflow, resume, wait
+from jobmon_server.serving.inprocess import Server
 
 
 @pytest.fixture(autouse=True)

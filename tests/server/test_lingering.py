@@ -12,7 +12,7 @@ from pathlib import Path as FilePath
 import pytest
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER
 
-from jobmon_server.serve_worker import LINGER
+from jobmon_server.serving.keepalive_worker import LINGER
 from tests.support.server import LiveServer, serve
 
 ROUNDS = 10

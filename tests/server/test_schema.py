@@ -12,9 +12,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text, update
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db import schema
-from jobmon_server.db.models_control import metadata
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema import lifecycle
+from jobmon_server.db.schema.tables_control import metadata
 from jobmon_server.errors import WrongSchema
 from jobmon_server.migrations import revisions, upgrade_to_head
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.support.databases import Source
 
-TABLES = sorted([*metadata.tables, schema.version.name])
+TABLES = sorted([*metadata.tables, lifecycle.version.name])
 
 
 @pytest.fixture
@@ -56,17 +56,17 @@ def tables(connection: Connection) -> list[str]:
 
 def stamp(connection: Connection, revision: str) -> None:
     """Claim that the schema is of another revision."""
-    connection.execute(update(schema.version).values(version_num=revision))
+    connection.execute(update(lifecycle.version).values(version_num=revision))
 
 
 def test_the_migrations_make_what_create_all_makes(source: Source) -> None:
     with source.empty() as one, source.empty() as other:
         migrated, created = Database.connect(one), Database.connect(other)
         migrated.transact(upgrade_to_head)
-        schema.create_all(created.engine)
+        lifecycle.create_all(created.engine)
 
         assert migrated.read(described) == created.read(described)
-        assert migrated.read(schema.check_current) == created.read(schema.check_current)
+        assert migrated.read(lifecycle.check_current) == created.read(lifecycle.check_current)
         migrated.dispose()
         created.dispose()
 
@@ -78,26 +78,26 @@ def test_the_migrations_lack_nothing_that_the_models_have(empty: Database) -> No
         return compare_metadata(MigrationContext.configure(connection), metadata)
 
     assert empty.transact(missing) == []
-    assert revisions()[0] == schema.HEAD
+    assert revisions()[0] == lifecycle.HEAD
 
 
 def test_an_empty_database_gets_the_schema(empty: Database) -> None:
-    assert empty.read(schema.is_empty)
+    assert empty.read(lifecycle.is_empty)
 
-    schema.prepare(empty.engine)
+    lifecycle.prepare(empty.engine)
 
     assert empty.read(tables) == TABLES
-    assert empty.read(schema.check_current) == schema.HEAD
+    assert empty.read(lifecycle.check_current) == lifecycle.HEAD
 
 
 def test_a_current_database_is_left_as_it_is(empty: Database) -> None:
-    schema.prepare(empty.engine)
+    lifecycle.prepare(empty.engine)
     before = empty.read(described)
     empty.transact(
         lambda connection: connection.execute(text("INSERT INTO lease (name) VALUES ('kept')")).close()
     )
 
-    schema.prepare(empty.engine)
+    lifecycle.prepare(empty.engine)
 
     assert empty.read(described) == before
     assert (
@@ -109,7 +109,7 @@ def test_a_current_database_is_left_as_it_is(empty: Database) -> None:
 def test_a_database_with_other_tables_is_refused_and_kept(empty: Database) -> None:
     empty.transact(lambda connection: connection.execute(text("CREATE TABLE theirs (a INTEGER)")).close())
 
-    for act in (schema.prepare, schema.upgrade):
+    for act in (lifecycle.prepare, lifecycle.upgrade):
         with pytest.raises(WrongSchema, match="not Jobmon's"):
             act(empty.engine)
 
@@ -117,23 +117,23 @@ def test_a_database_with_other_tables_is_refused_and_kept(empty: Database) -> No
 
 
 def test_a_newer_schema_is_refused(empty: Database) -> None:
-    schema.create_all(empty.engine)
+    lifecycle.create_all(empty.engine)
     empty.transact(stamp, "9999")
 
     with pytest.raises(WrongSchema, match="newer version"):
-        schema.prepare(empty.engine)
+        lifecycle.prepare(empty.engine)
     with pytest.raises(WrongSchema, match="newer version"):
-        schema.upgrade(empty.engine)
+        lifecycle.upgrade(empty.engine)
 
 
 def test_an_older_schema_is_refused_with_the_command_that_upgrades_it(
     empty: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    schema.create_all(empty.engine)
-    monkeypatch.setattr(schema, "HEAD", "9999")
+    lifecycle.create_all(empty.engine)
+    monkeypatch.setattr(lifecycle, "HEAD", "9999")
 
     with pytest.raises(WrongSchema, match="jobmon-server db upgrade"):
-        schema.prepare(empty.engine)
+        lifecycle.prepare(empty.engine)
 
 
 @pytest.mark.parametrize(
@@ -149,18 +149,18 @@ def test_a_schema_of_the_right_revision_with_other_columns_is_refused(
     database.transact(lambda connection: connection.execute(text(change)))
 
     with pytest.raises(WrongSchema, match=said):
-        schema.prepare(database.engine)
+        lifecycle.prepare(database.engine)
 
 
 def test_a_column_that_somebody_added_does_no_harm(database: Database) -> None:
     database.transact(lambda connection: connection.execute(text("ALTER TABLE task ADD COLUMN mine INTEGER")))
 
-    schema.prepare(database.engine)
+    lifecycle.prepare(database.engine)
 
 
 def test_upgrade_makes_the_schema_of_an_empty_database(empty: Database) -> None:
-    assert schema.upgrade(empty.engine) == schema.HEAD
-    assert schema.upgrade(empty.engine) == schema.HEAD
+    assert lifecycle.upgrade(empty.engine) == lifecycle.HEAD
+    assert lifecycle.upgrade(empty.engine) == lifecycle.HEAD
     assert empty.read(tables) == TABLES
 
 
@@ -173,11 +173,11 @@ def test_a_schema_that_was_half_made_is_finished(source: Source) -> None:
             next(index for index in metadata.tables["task"].indexes if "schedule" in str(index.name)).drop(
                 connection
             )
-            stamp(connection, schema.CREATING)
+            stamp(connection, lifecycle.CREATING)
 
         database.transact(undo)
 
-        schema.prepare(database.engine)
+        lifecycle.prepare(database.engine)
 
         assert database.read(described) == whole.read(described)
         database.dispose()
@@ -192,10 +192,10 @@ def test_servers_that_start_at_once_make_one_schema(empty_database_url: str) -> 
         database = Database.connect(empty_database_url)
         try:
             together.wait(10)
-            schema.prepare(database.engine)
-            return database.read(schema.check_current)
+            lifecycle.prepare(database.engine)
+            return database.read(lifecycle.check_current)
         finally:
             database.dispose()
 
     with ThreadPoolExecutor(count) as pool:
-        assert list(pool.map(start, range(count))) == [schema.HEAD] * count
+        assert list(pool.map(start, range(count))) == [lifecycle.HEAD] * count

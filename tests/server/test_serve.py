@@ -21,12 +21,12 @@ import requests
 from sqlalchemy import DateTime, delete, insert
 
 from jobmon_client.states import TaskInstanceStatus
-from jobmon_server.db import schema
-from jobmon_server.db.models import task_instance
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema import lifecycle
+from jobmon_server.db.schema.tables import task_instance
 from jobmon_server.errors import AlreadyServed
-from jobmon_server.serve_file import ServerFile, read_url
-from jobmon_server.serve_watch import WhileUsed
+from jobmon_server.serving.server_file import ServerFile, read_url
+from jobmon_server.serving.while_used import WhileUsed
 from tests.support.server import environment, serve, start
 from tests.support.waiting import eventually
 
@@ -173,7 +173,7 @@ def forget_foreign_keys(database: Database) -> None:
 def test_it_stays_until_what_had_to_be_killed_is_dead(url: str, tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     database = Database.connect(url, pool_size=1)
-    schema.create_all(database.engine)
+    lifecycle.create_all(database.engine)
     forget_foreign_keys(database)
     database.transact(add_instance, TaskInstanceStatus.KILL_SELF)
     ended = threading.Event()

@@ -10,10 +10,10 @@ import pytest
 import requests
 
 from jobmon_client.states import Scope
-from jobmon_server.actions.tokens import new_token
-from jobmon_server.db.sql_log import shown
-from jobmon_server.db.tokens import digest_of
-from jobmon_server.db.transaction import Database
+from jobmon_server.actions.admin.tokens import new_token
+from jobmon_server.db.admin.tokens import digest_of
+from jobmon_server.db.core.statement_log import shown
+from jobmon_server.db.core.transaction import Database
 from tests.support.server import serve
 from tests.support.tokens import make_token
 

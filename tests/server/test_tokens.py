@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import select
 
 from jobmon_client.states import Scope
-from jobmon_server.db.models_control import token
-from jobmon_server.db.tokens import digest_of, find_token
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.admin.tokens import digest_of, find_token
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.tables_control import token
 from tests.server.test_serve import run
 
 

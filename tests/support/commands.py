@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from jobmon_client import config
 from jobmon_client.cli.app import jobmon
-from jobmon_client.embedded import Place, is_locked
+from jobmon_client.running.embedded import Place, is_locked
 from tests.support.processes import kill
 from tests.support.server import environment
 from tests.support.waiting import eventually

@@ -10,8 +10,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from jobmon_server.db.schema import create_all
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema.lifecycle import create_all
 from tests.support.mariadb import Mariadb
 
 

@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 from jobmon_client import config
-from jobmon_client.api import Api
+from jobmon_client.api.client import Api
 from jobmon_client.clusters.base import ClusterContext
 from jobmon_client.clusters.local import LocalCluster
 from jobmon_client.distributor.service import Distributor

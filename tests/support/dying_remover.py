@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import event
 
-from jobmon_server.actions.remove import How, delete_workflow
-from jobmon_server.db.transaction import Database
+from jobmon_server.actions.retention.workflow_deletion import How, delete_workflow
+from jobmon_server.db.core.transaction import Database
 from tests.support.dying_server import die
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import event
 
 from jobmon_server.app import create_app
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
 
 DONE = {
     "worker_id": "worker-1",

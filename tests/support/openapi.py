@@ -15,8 +15,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
 from jobmon_server.routes import BLUEPRINTS
-from jobmon_server.routes.openapi import describe
-from jobmon_server.routes.wire import encode
+from jobmon_server.routes.http.endpoint import encode
+from jobmon_server.routes.http.openapi import describe
 
 PREFIX = "/api/v1"
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")

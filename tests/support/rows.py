@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db.models import task, task_instance
-from jobmon_server.db.models_records import error_log, journal
+from jobmon_server.db.schema.tables import task, task_instance
+from jobmon_server.db.schema.tables_records import error_log, journal
 
 Row = dict[str, Any]
 

@@ -8,10 +8,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from jobmon_client.states import Scope
-from jobmon_server.actions.tokens import create_token, new_token
+from jobmon_server.actions.admin.tokens import create_token, new_token
 from jobmon_server.app import create_app
 from jobmon_server.config import Settings
-from jobmon_server.db.transaction import Database
+from jobmon_server.db.core.transaction import Database
 from tests.support.openapi import CheckedClient
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from jobmon_client.states import Reporter, TaskStatus
 from jobmon_client.states import TaskInstanceStatus as TI
-from jobmon_server.actions.decide import Decisions, decide
-from jobmon_server.actions.reports import REPORTS
-from jobmon_server.db.alike import typical
+from jobmon_server.actions.reporting.decision import Decisions, decide
+from jobmon_server.actions.reporting.report_types import REPORTS
+from jobmon_server.db.instances.uniform_writes import typical
 from jobmon_server.fsm.plan import By, Pair, Plan, plan_claim, plan_heartbeat, plan_transition
 from jobmon_server.fsm.task_instance import EXTENDED_BY_BATCH
 

@@ -9,7 +9,7 @@ import pytest
 from jobmon_client.states import Outcome
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import TaskStatus as T
-from jobmon_server.actions.patching import patched
+from jobmon_server.actions.workflow.json_merge_patch import patched
 from jobmon_server.fsm.acts import Subject
 from jobmon_server.fsm.consistent import CLOSED_AS
 from jobmon_server.fsm.force import FORCED, plan_force

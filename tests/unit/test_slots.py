@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from jobmon_client.worker.items import LogFiles, WorkItem
-from jobmon_client.worker.job import Job, Phase
-from jobmon_client.worker.slots import FARTHEST_AHEAD, ROUNDS, Slots
+from jobmon_client.worker.agent.job import Job, Phase
+from jobmon_client.worker.agent.slots import FARTHEST_AHEAD, ROUNDS, Slots
+from jobmon_client.worker.process.items import LogFiles, WorkItem
 
 
 class Clock:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jobmon_server.db.search.conditions import parse_condition
-from jobmon_server.db.search.lists import count, list_rows, select_ids, summarize
-from jobmon_server.db.search.terms import Condition, Entity, Operator, Page, Query, Sort, Wrong
+from jobmon_server.db.search.query import Condition, Entity, Operator, Page, Query, Sort, Wrong
+from jobmon_server.db.search.statements import count, list_rows, select_ids, summarize
 
 __all__ = [
     "Condition",

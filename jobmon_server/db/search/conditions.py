@@ -9,15 +9,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, not_, or_
 
-from jobmon_server.db.attributes import is_indexed
+from jobmon_server.db.schema.attribute_index import is_indexed
 from jobmon_server.db.search.dates import Period
+from jobmon_server.db.search.dialects import name_like
+from jobmon_server.db.search.field_types import ATTRIBUTE, Kind
 from jobmon_server.db.search.fields import FIELDS, Field
-from jobmon_server.db.search.kinds import ATTRIBUTE, Kind
-from jobmon_server.db.search.patterns import Pattern, read_pattern
-from jobmon_server.db.search.questions import QUESTIONS, by_attribute, has_attributes, is_live, lead
-from jobmon_server.db.search.regexes import read_regex
-from jobmon_server.db.search.spelling import name_like
-from jobmon_server.db.search.terms import Condition, Entity, Operator, Wrong
+from jobmon_server.db.search.globs import Pattern, read_pattern
+from jobmon_server.db.search.query import Condition, Entity, Operator, Wrong
+from jobmon_server.db.search.regex import read_regex
+from jobmon_server.db.search.virtual_fields import QUESTIONS, by_attribute, has_attributes, is_live, lead
 
 ATTRIBUTES = "attributes."
 #: So many values, at most, are in one list; of times and of pairs fewer, each of which is a condition of its own.

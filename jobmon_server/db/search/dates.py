@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from jobmon_server.db.search.terms import Wrong
+from jobmon_server.db.search.query import Wrong
 
 FORMS = (
     "must be a year, month or day (2026, 2026-11, 2026-11-26, in UTC),"

@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import Boolean as BooleanType
 from sqlalchemy import Column, ColumnElement, DateTime, Double, Integer, Table, case, type_coerce
 
-from jobmon_server.db.models import array, array_batch, task, task_instance, workflow, workflow_run
-from jobmon_server.db.reads import is_current, is_same_batch, retried_at
-from jobmon_server.db.search import kinds
-from jobmon_server.db.search.kinds import Kind
-from jobmon_server.db.search.spelling import exact
-from jobmon_server.db.search.terms import Entity
-from jobmon_server.db.types import FreeText, Json, StatusType
+from jobmon_server.db.core.types import FreeText, Json, StatusType
+from jobmon_server.db.reads.lookups import is_current, is_same_batch, retried_at
+from jobmon_server.db.schema.tables import array, array_batch, task, task_instance, workflow, workflow_run
+from jobmon_server.db.search import field_types
+from jobmon_server.db.search.dialects import exact
+from jobmon_server.db.search.field_types import Kind
+from jobmon_server.db.search.query import Entity
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Field:
     @property
     def sorted_by(self) -> ColumnElement[Any]:
         """The expression that orders by it."""
-        if self.kind is kinds.FLAG:
+        if self.kind is field_types.FLAG:
             return type_coerce(self.compared, Integer)
         if not self.kind.words:
             return self.compared
@@ -93,22 +93,24 @@ def _kind(column: Column[Any]) -> Kind:
     """Read the kind off a column."""
     of_type = column.type
     if isinstance(of_type, StatusType):
-        return kinds.status(of_type.statuses)
+        return field_types.status(of_type.statuses)
     plain: tuple[tuple[type[Any], Kind], ...] = (
-        (Json, kinds.DOCUMENT),
-        (FreeText, kinds.LONG_TEXT),
-        (BooleanType, kinds.FLAG),
-        (Integer, kinds.NUMBER),
-        (Double, kinds.REAL),
-        (DateTime, kinds.TIME),
+        (Json, field_types.DOCUMENT),
+        (FreeText, field_types.LONG_TEXT),
+        (BooleanType, field_types.FLAG),
+        (Integer, field_types.NUMBER),
+        (Double, field_types.REAL),
+        (DateTime, field_types.TIME),
     )
-    return next((kind for known, kind in plain if isinstance(of_type, known)), kinds.TEXT)
+    return next((kind for known, kind in plain if isinstance(of_type, known)), field_types.TEXT)
 
 
 def _field(column: Column[Any], name: str | None = None, *joins: str, nullable: bool | None = None) -> Field:
     name = name or column.name
-    kind = kinds.SHOWN_TEXT if name in _SHOWN_TEXTS else _kind(column)
-    compared = exact(column) if isinstance(column.type, FreeText) and kind is kinds.LONG_TEXT else column
+    kind = field_types.SHOWN_TEXT if name in _SHOWN_TEXTS else _kind(column)
+    compared = (
+        exact(column) if isinstance(column.type, FreeText) and kind is field_types.LONG_TEXT else column
+    )
     can_be_null = bool(column.nullable) if nullable is None else nullable
     return Field(name, kind, column, compared, can_be_null, joins, name in _HEAVY)
 
@@ -144,7 +146,7 @@ FIELDS: Mapping[Entity, Mapping[str, Field]] = {
             *(_field(task_instance.c[name], name, "current", nullable=True) for name in _OF_CURRENT),
             Field(
                 "retried_at",
-                kinds.TIME,
+                field_types.TIME,
                 retried_at(),
                 type_coerce(retried_at(), task.c.created_at.type),
                 nullable=True,

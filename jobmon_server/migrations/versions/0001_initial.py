@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from jobmon_server.db import types
+from jobmon_server.db.core import types
 
 revision = '0001'
 down_revision = None

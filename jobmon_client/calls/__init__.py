@@ -1,1 +1,0 @@
-"""The groups of calls that `jobmon_client.api.Api` is made of: one method per route."""

@@ -1,0 +1,1 @@
+"""The commands of `jobmon`, one module per subject."""

@@ -1,0 +1,33 @@
+"""Names that have moved: their old places go on working, with a warning that names the new one."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+
+def moved(old: str, new: str, *names: str) -> Callable[[str], Any]:
+    """Make the `__getattr__` of a module whose names are elsewhere now.
+
+    Args:
+        old: The module that is asked.
+        new: The module that has the names; it is imported when one of them is asked for.
+        names: The names that may be asked for.
+
+    Returns:
+        A function that gives what has the name in `new`, and warns with DeprecationWarning.
+    """
+
+    def get(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {old!r} has no attribute {name!r}")
+        warnings.warn(
+            f"{old}.{name} has moved: import it from {new}",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return getattr(import_module(new), name)
+
+    return get

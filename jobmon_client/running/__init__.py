@@ -1,0 +1,1 @@
+"""Running a workflow: the server connection, the run, its progress and its end."""

@@ -1,0 +1,282 @@
+"""Workflows in Python: a few lines for tasks and their dependencies, then `run()`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from jobmon_client import config, log
+from jobmon_client.errors import JobmonError, NotJson
+from jobmon_client.payload import plain
+from jobmon_client.running.background import Running, StillRunning
+from jobmon_client.running.connection import connected
+from jobmon_client.running.interrupts import Interrupts
+from jobmon_client.running.progress import shown
+from jobmon_client.running.run import OnProgress, Result, run
+from jobmon_client.running.run import resume as resume_run
+from jobmon_client.spec.definition import (
+    ARRAY_FIELDS,
+    SHARED_FIELDS,
+    TASK_FIELDS,
+    WORKFLOW_FIELDS,
+    InvalidDefinition,
+    Problem,
+    TaskDefinition,
+    WorkflowDefinition,
+    checked,
+    examine,
+)
+from jobmon_client.spec.templates import Template, kept, rows_of
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task of a workflow, to be named as an upstream of others."""
+
+    name: str
+
+
+class Workflow:
+    """Gathers tasks; nothing is sent anywhere before `run()`.
+
+    workflow = Workflow("greetings")
+    hello = workflow.task("hello", "echo hello > hello.txt")
+    workflow.task("count", "wc hello.txt", upstream=[hello])
+    result = workflow.run()
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        attributes: Any = None,
+        max_concurrently_running: int | None = None,
+        callback_url: str | None = None,
+        expiry_seconds: int | None = None,
+        **defaults: Any,
+    ) -> None:
+        """Take defaults for its tasks: any field of `task` but name, command and upstream. Raise InvalidDefinition.
+
+        At `callback_url` the server tells how it ended; `expiry_seconds` after that it may be deleted.
+        """
+        self.name = name
+        given = {
+            "name": name,
+            "attributes": _written(attributes),
+            "max_concurrently_running": max_concurrently_running,
+            "callback_url": callback_url,
+            "expiry_seconds": expiry_seconds,
+        }
+        self._given = {key: value for key, value in given.items() if value is not None}
+        self._defaults = defaults
+        self._tasks: dict[str, TaskDefinition] = {}
+        self._arrays: dict[str, int] = {}
+        #: The id that the server gave it; None before it was run.
+        self.workflow_id: int | None = None
+        if problems := [*examine(WORKFLOW_FIELDS, self._given, ""), *examine(SHARED_FIELDS, defaults, "")]:
+            raise InvalidDefinition(problems, f"workflow {name!r}")
+
+    def array(self, name: str, *, max_concurrently_running: int) -> None:
+        """Limit how many tasks of an array run at once; 0 pauses it."""
+        array = {"name": name, "max_concurrently_running": max_concurrently_running}
+        if problems := list(examine(ARRAY_FIELDS, array, "")):
+            raise InvalidDefinition(problems, f"array {name!r}")
+        self._arrays[name] = max_concurrently_running
+
+    def task(self, name: str, command: str, *, upstream: Iterable[Task | str] = (), **fields: Any) -> Task:
+        """Add a task whose command is for `/bin/sh -c`; raise InvalidDefinition.
+
+        An upstream is a task or a name, also one that is added later. Fields: `array`, `cluster`, `queue`,
+        `requested_resources`, `max_attempts`, `resource_scales`, `fallback_queues`, `priority`, `attributes`.
+        """
+        given = self._defaults | {key: value for key, value in fields.items() if value is not None}
+        if "attributes" in given:
+            given["attributes"] = _written(given["attributes"])
+        names = upstream if isinstance(upstream, str | Task) else tuple(map(_name, upstream))
+        problems = list(
+            examine(TASK_FIELDS, {"name": name, "command": command, "upstream": names} | given, "")
+        )
+        if not problems and name in self._tasks:
+            problems.append(Problem("name", "another task has this name; a name is unique in its workflow"))
+        if problems:
+            raise InvalidDefinition(problems, f"task {name!r}")
+        self._tasks[name] = TaskDefinition(
+            name=name, command=command, upstream=tuple(map(str, names)), **given
+        )
+        return Task(name)
+
+    @property
+    def definition(self) -> WorkflowDefinition:
+        """What will be bound; raise InvalidDefinition for an unknown upstream or a cycle."""
+        return checked(
+            WorkflowDefinition(
+                **self._given,
+                arrays=dict(self._arrays),
+                tasks=tuple(self._tasks.values()),
+            ),
+            f"workflow {self.name!r}",
+        )
+
+    def template(self, name: str, command: str, *, quoted: bool = True, **fields: Any) -> TaskTemplate:
+        """Return what makes tasks of one array, `name`, from a command with fields; raise InvalidDefinition.
+
+        fit = workflow.template("fit", "python fit.py --place {place} --year {year}", max_attempts=5)
+        fits = fit.expand(place=places, year=range(1990, 2021), upstream=[download])
+
+        Arguments are quoted for the shell unless `quoted` is False. `fields` are those of `task`.
+        """
+        return TaskTemplate(self, Template(name, command, quoted), {"array": name, **fields})
+
+    def run(
+        self,
+        *,
+        cluster: str | None = None,
+        concurrency: int | None = None,
+        server_url: str | None = None,
+        progress: bool = True,
+        **settings: object,
+    ) -> Result:
+        """Run it to its end, on an embedded server if none is named; raise a JobmonError.
+
+        `cluster` overrides what the tasks name; `settings` are those of `jobmon config show`.
+        """
+        chosen = config.load({"server_url": server_url, "concurrency": concurrency, **settings})
+        definition = self.definition
+        _quiet(chosen)
+        with shown(self.name, enabled=progress) as on_progress:
+            return run(definition, chosen, cluster=cluster, on_progress=self._noting(on_progress))
+
+    def start(
+        self,
+        *,
+        cluster: str | None = None,
+        concurrency: int | None = None,
+        server_url: str | None = None,
+        **settings: object,
+    ) -> Running:
+        """Run it in a thread beside the caller, as `run` does; `wait()` on what is returned."""
+        chosen = config.load({"server_url": server_url, "concurrency": concurrency, **settings})
+        definition = self.definition
+        _quiet(chosen)
+
+        def drive(interrupts: Interrupts, on_progress: OnProgress) -> Result:
+            return run(
+                definition,
+                chosen,
+                cluster=cluster,
+                on_progress=self._noting(on_progress),
+                interrupts=interrupts,
+            )
+
+        return Running(drive)
+
+    def resume(self, **options: Any) -> Result:
+        """Run what is left of it after `run` or `start` ended; options as of `jobmon_client.running.workflow.resume`."""
+        if self.workflow_id is None:
+            raise JobmonError(f"workflow {self.name!r} has not been run here: resume it by its id")
+        return resume(self.workflow_id, **options)
+
+    def _noting(self, on_progress: OnProgress) -> OnProgress:
+        def note(state: Mapping[str, Any]) -> None:
+            self.workflow_id = int(state["workflow_id"])
+            on_progress(state)
+
+        return note
+
+
+class TaskTemplate:
+    """Makes the tasks of one array; see `Workflow.template`."""
+
+    def __init__(self, workflow: Workflow, template: Template, fields: dict[str, Any]) -> None:
+        """Make tasks of this workflow, with these fields."""
+        self._workflow = workflow
+        self._template = template
+        self._fields = fields
+
+    def task(self, *, upstream: Iterable[Task | str] = (), name: str | None = None, **arguments: Any) -> Task:
+        """Add one task; its name tells the arguments unless one is given. Raise InvalidDefinition."""
+        command = self._template.fill(arguments)
+        attributes = {**(self._fields.get("attributes") or {}), "arguments": kept(arguments)}
+        return self._workflow.task(
+            name or self._template.task_name(arguments),
+            command,
+            upstream=upstream,
+            **{**self._fields, "attributes": attributes},
+        )
+
+    def expand(
+        self,
+        *,
+        upstream: Iterable[Task | str] = (),
+        rows: Iterable[Mapping[str, Any]] | None = None,
+        max_concurrently_running: int | None = None,
+        **lists: Iterable[Any],
+    ) -> list[Task]:
+        """Add a task for every combination of the lists' values, or for each of `rows`; raise InvalidDefinition.
+
+        `max_concurrently_running` limits how many tasks of the array run at once.
+        """
+        self._template.check(lists if rows is None else self._template.fields)
+        kept_lists = {
+            key: values if isinstance(values, str | bytes | Mapping) else list(values)
+            for key, values in lists.items()
+        }
+        above = tuple(upstream)
+        if max_concurrently_running is not None:
+            self._workflow.array(self._fields["array"], max_concurrently_running=max_concurrently_running)
+        return [self.task(upstream=above, **row) for row in rows_of(rows, kept_lists, self._template.name)]
+
+
+def resume(
+    workflow_id: int,
+    *,
+    hot: bool = False,
+    cluster: str | None = None,
+    concurrency: int | None = None,
+    server_url: str | None = None,
+    progress: bool = True,
+    **settings: object,
+) -> Result:
+    """Run what is left of a workflow whose run has ended, what failed is tried again; raise a JobmonError.
+
+    What still lives is killed first; with `hot` it is left to finish, and counts.
+    """
+    chosen = config.load({"server_url": server_url, "concurrency": concurrency, **settings})
+    _quiet(chosen)
+    with shown(f"workflow {workflow_id}", enabled=progress) as on_progress:
+        return resume_run(workflow_id, chosen, hot=hot, cluster=cluster, on_progress=on_progress)
+
+
+def wait(
+    workflow_id: int, *, timeout: float | None = None, server_url: str | None = None, **settings: object
+) -> Result:
+    """Wait until a workflow that somebody else drives is over or halted; raise StillRunning after `timeout` seconds."""
+    chosen = config.load({"server_url": server_url, **settings})
+    began = time.monotonic()
+    with connected(chosen) as connection:
+        state = connection.api.wait_for_workflow(workflow_id, seconds=timeout)
+    if not state["over"]:
+        raise StillRunning(f"workflow {workflow_id} is {state['status']} after {timeout:g} s")
+    seconds = round(time.monotonic() - began, 3)
+    return Result(workflow_id, state["status"], dict(state["tasks"]), seconds)
+
+
+def _quiet(chosen: config.Settings) -> None:
+    if not structlog.is_configured():
+        log.configure(chosen.log_level)
+
+
+def _written(attributes: Any) -> Any:
+    """Return attributes as JSON has them; what it does not have is left for the examination to name."""
+    with suppress(NotJson):
+        return plain(attributes)
+    return attributes
+
+
+def _name(upstream: Task | str) -> str:
+    return upstream.name if isinstance(upstream, Task) else upstream

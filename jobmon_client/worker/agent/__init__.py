@@ -1,0 +1,1 @@
+"""The node agent: jobs, slots, the protocol with its parent."""

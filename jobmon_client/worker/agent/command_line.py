@@ -1,0 +1,109 @@
+"""`python -m jobmon_client.worker agent` (many commands, told over a pipe) and `… run` (one instance)."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import resource
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from jobmon_client import config, log
+from jobmon_client.errors import JobmonError
+from jobmon_client.loop import stop_on_signals
+from jobmon_client.worker.agent.agent import Agent
+from jobmon_client.worker.agent.pipe import follow, tell
+from jobmon_client.worker.agent.single import run_one
+
+SPARE_DESCRIPTORS = 256
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    top = argparse.ArgumentParser(prog="python -m jobmon_client.worker", description=__doc__)
+    verbs = top.add_subparsers(dest="verb", required=True)
+    agent = verbs.add_parser("agent", help="run what comes as JSON lines on stdin")
+    agent.add_argument("--concurrency", type=int)
+    agent.add_argument("--users-file", type=Path, help="hold a shared lock on this file while alive")
+    agent.add_argument(
+        "--later", action="store_true", help="the other options are the first line on stdin, a JSON list"
+    )
+    one = verbs.add_parser("run", help="run one task instance")
+    one.add_argument("--task-instance-id", type=int, required=True)
+    one.add_argument("--distributor-id")
+    for verb in (agent, one):
+        verb.add_argument("--server-url")
+        verb.add_argument("--log-dir", type=Path)
+        verb.add_argument("--heartbeat-interval", type=float)
+        verb.add_argument("--spool-dir", type=Path, help="keep results here until the server has heard them")
+    return top
+
+
+def make_room(concurrency: int) -> None:
+    """Raise the limit of open files if that many commands need it: each is watched through a descriptor."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = concurrency + SPARE_DESCRIPTORS
+    if 0 <= soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed if hard < 0 else min(needed, hard), hard))
+
+
+def run_agent(settings: config.Settings, spool: Path) -> int:
+    """Serve the parent until it says stop or is gone; Ctrl-C at its terminal is its business."""
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop_on_signals(stop, signal.SIGTERM)
+    make_room(settings.concurrency)
+    agent = Agent(settings, changed=tell, spool_dir=spool)
+    agent.start()
+    threading.Thread(target=follow, args=(agent, sys.stdin), name="orders", daemon=True).start()
+    while not agent.wait(0.2):
+        if stop.is_set():
+            agent.stop()
+    return 0
+
+
+def told() -> argparse.Namespace:
+    """Return what the command line says, or if it says so the first line on stdin; end where none comes."""
+    given = parser().parse_args()
+    if not getattr(given, "later", False):
+        return given
+    line = sys.stdin.readline()
+    if not line:
+        sys.exit(0)
+    return parser().parse_args(["agent", *json.loads(line)])
+
+
+def main() -> int:
+    """Run the verb and return its exit code; 2 for a bad setting, 4 for a server that refused."""
+    given = told()
+    names = ("server_url", "concurrency", "log_dir", "heartbeat_interval")
+    lock = None
+    try:
+        settings = config.load({name: getattr(given, name, None) for name in names})
+        if settings.server_url is None:
+            raise JobmonError("no server: give --server-url or set JOBMON_SERVER_URL")
+        log.configure(settings.log_level)
+        spool = given.spool_dir or config.spool_dir(settings, settings.server_url)
+        if given.verb == "agent":
+            if given.users_file is not None:
+                lock = given.users_file.open("a")
+                fcntl.flock(lock, fcntl.LOCK_SH)
+            return run_agent(settings, spool)
+        stop = threading.Event()
+        stop_on_signals(stop)
+        return run_one(
+            settings,
+            given.task_instance_id,
+            distributor_id=given.distributor_id,
+            spool_dir=spool,
+            stop=stop,
+        )
+    except JobmonError as error:
+        sys.stderr.write(f"{error}\n")
+        return 4
+    finally:
+        if lock is not None:
+            lock.close()

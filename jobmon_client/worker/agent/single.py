@@ -1,0 +1,65 @@
+"""One instance, for a cluster that starts a worker per job: the same agent, given one item."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from jobmon_client.api.client import Api
+from jobmon_client.config import Settings
+from jobmon_client.http import Http
+from jobmon_client.worker.agent.agent import Agent
+from jobmon_client.worker.agent.job import Job
+from jobmon_client.worker.agent.supervisor import Change
+from jobmon_client.worker.process.items import WorkItem
+
+DONE, FAILED, TOLD_TO_STOP = 0, 1, 3
+
+
+def make_item(api: Api, task_instance_id: int, distributor_id: str | None) -> WorkItem:
+    """Ask the server what there is to run."""
+    instance = api.task_instance(task_instance_id)
+    task = api.task(instance["task_id"])
+    return WorkItem(
+        task_instance_id=task_instance_id,
+        name=task["name"],
+        command=task["command"],
+        task_id=instance["task_id"],
+        workflow_id=instance["workflow_id"],
+        workflow_run_id=instance.get("workflow_run_id"),
+        distributor_id=distributor_id,
+    )
+
+
+def run_one(
+    settings: Settings,
+    task_instance_id: int,
+    *,
+    distributor_id: str | None,
+    spool_dir: Path | None,
+    stop: threading.Event,
+) -> int:
+    """Run it to its end and return the exit code: 0 done, 1 the command failed, 3 not started or told to stop."""
+    over: list[Job] = []
+
+    def changed(change: Change) -> None:
+        over.extend(change.ended)
+
+    api = Api(Http(settings.server_url or "", budget=None, stop=stop, token=settings.token))
+    item = make_item(api, task_instance_id, distributor_id)
+    api.close()
+    agent = Agent(settings, changed=changed, spool_dir=spool_dir)
+    agent.start()
+    agent.submit([item])
+    agent.finish()
+    while not agent.wait(0.2):
+        if stop.is_set():
+            agent.stop()
+    return exit_code(over[0]) if over else FAILED
+
+
+def exit_code(job: Job) -> int:
+    """Return what the worker of this job exits with."""
+    if job.order is not None or job.ended is None:
+        return TOLD_TO_STOP
+    return DONE if job.ended.exit_code == 0 else FAILED

@@ -1,0 +1,300 @@
+"""What happens to the jobs of an agent; everything here runs in the agent's one thread."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from jobmon_client.api.replies import Reply
+from jobmon_client.config import Settings, command_environment
+from jobmon_client.states import Outcome, TaskInstanceStatus
+from jobmon_client.worker.agent.changes import Changes
+from jobmon_client.worker.agent.job import KILLED, Job, Order, Phase, Reports, bare
+from jobmon_client.worker.agent.measuring import Measuring
+from jobmon_client.worker.agent.server_commands import Orders, is_killed
+from jobmon_client.worker.agent.slots import Slots
+from jobmon_client.worker.process.command_process import live_groups, oom_kills
+from jobmon_client.worker.process.exit_status import CONFIRMED, LAST_REPORT, Verdict, judge, quoted
+from jobmon_client.worker.process.items import LogFiles, WorkItem, tail
+from jobmon_client.worker.process.process_watch import Watch
+from jobmon_client.worker.process.waiter import Waiter
+from jobmon_client.worker.reporting.reporter import Reporter
+
+log = structlog.get_logger(__name__)
+
+LINGER_POLL = 0.05
+LIVE = frozenset({TaskInstanceStatus.RUNNING, TaskInstanceStatus.TRIAGING})
+BEFORE = frozenset({TaskInstanceStatus.QUEUED, TaskInstanceStatus.INSTANTIATED, TaskInstanceStatus.LAUNCHED})
+STARTED = frozenset({Outcome.APPLIED, Outcome.DUPLICATE})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What just happened: jobs whose command started, and jobs that are over and whose end the server knows."""
+
+    started: tuple[Job, ...]
+    ended: tuple[Job, ...]
+
+
+class Supervisor:
+    """Holds the jobs, starts and ends their commands, and has the reporter say so."""
+
+    def __init__(
+        self, settings: Settings, reports: Reports, reporter: Reporter, waiter: Waiter, watch: Watch
+    ) -> None:
+        """Run up to `settings.concurrency` commands at once."""
+        self.jobs: dict[int, Job] = {}
+        self.running: dict[int, Job] = {}
+        self._settings = settings
+        self._reports = reports
+        self._reporter = reporter
+        self._waiter = waiter
+        self._watch = watch
+        self._environment = command_environment()
+        self._slots = Slots(settings.concurrency)
+        self.changes = Changes()
+        self._oom_kills = oom_kills()
+        self._measuring = Measuring(settings, reports, self._send, self.obey)
+        self._orders = Orders(kill=self._kill, set_interval=self._pace, acknowledge=self._acknowledge)
+
+    # -- asked by the loop -----------------------------------------------------------------------------------
+
+    def held(self) -> tuple[int, ...]:
+        """Return the instances that the server takes to be running; may be called from any thread."""
+        return (*self.running, *self._slots.granted)
+
+    def timeout(self) -> float | None:
+        """Return the seconds until something is due by the clock."""
+        if any(job.phase is Phase.LINGERING for job in self.running.values()):
+            return LINGER_POLL
+        due = [job.due for job in self.running.values() if job.due is not None]
+        waits = [max(0.0, min(due) - time.monotonic())] if due else []
+        if self.running and (wait := self._measuring.wait()) is not None:
+            waits.append(wait)
+        return min(waits, default=None)
+
+    def keep_time(self) -> None:
+        """End what is over its time limit, kill what is over its grace, and see which groups are gone."""
+        now = time.monotonic()
+        for job in [one for one in self.running.values() if one.due is not None and one.due <= now]:
+            if job.order is None:
+                limit = f"the command was ended after its time limit of {job.item.time_limit:g} seconds"
+                self._end(job, Order(limit, TaskInstanceStatus.RESOURCE_ERROR))
+            elif job.process is not None:
+                job.process.signal_group(signal.SIGKILL)
+                job.due = None
+        self._measuring.keep_time(self.running.values())
+        lingering = [job for job in self.running.values() if job.phase is Phase.LINGERING]
+        groups = live_groups() if lingering else set()
+        for job in lingering:
+            if job.due is None or job.process is None or job.process.pid not in groups:
+                self._gone(job)
+
+    def ask_leave(self) -> None:
+        """For each slot that is free, or soon will be, ask the server whether the next item may start."""
+        while (job := self._slots.next_to_ask()) is not None:
+            self._send(self._reports.running(job), job, self._answered_running)
+
+    def _send(self, report: Mapping[str, Any], job: Job, act: Callable[[Job, Reply], None]) -> None:
+        """Send a report; what is answered is for this thread."""
+        self._reporter.send(report, lambda reply: self._waiter.post(lambda: act(job, reply)))
+
+    def take_change(self) -> Change | None:
+        """Return what happened since the last was taken; None if it is not yet time, or nothing did."""
+        taken = self.changes.take()
+        return None if taken is None else Change(*taken)
+
+    def only_reports_left(self) -> bool:
+        """Return whether every command is over, and only the server does not know yet."""
+        return all(job.phase is Phase.REPORTED for job in self.jobs.values())
+
+    def abandon(self) -> None:
+        """Kill what is left when patience has ended: no command outlives its worker."""
+        for job in self.running.values():
+            if job.process is not None:
+                job.process.signal_group(signal.SIGKILL)
+
+    # -- what happens to a job -------------------------------------------------------------------------------
+
+    def accept(self, items: Iterable[WorkItem]) -> None:
+        """Take the items that are not in hand already."""
+        for item in items:
+            if item.task_instance_id not in self.jobs:
+                job = Job(item, LogFiles.of(item, self._settings.log_dir))
+                self.jobs[job.id] = job
+                self._slots.add(job)
+
+    def _answered_running(self, job: Job, reply: Reply) -> None:
+        """Start the command as soon as there is a slot if the server says so, and else forget it."""
+        may_start = reply.outcome in STARTED and reply.status is TaskInstanceStatus.RUNNING
+        job.told = reply.commands
+        if may_start and job.order is None and is_killed(reply.commands):
+            job.order = KILLED
+        self._slots.answered(job, granted=may_start and job.order is None)
+        if may_start and job.order is None:
+            self._start_next()
+        elif (
+            reply.outcome not in {Outcome.FENCED, Outcome.UNKNOWN}
+            and reply.status is TaskInstanceStatus.KILL_SELF
+        ):
+            self._report(job, CONFIRMED)
+        elif may_start and job.order is not None:
+            self._orders.take(job, reply.commands)
+            self._obeyed(job, job.order, f"{job.order.reason} before it started")
+        else:
+            log.info("not_started", task_instance_id=job.id, outcome=str(reply.outcome), status=reply.status)
+            self._forget(job)
+
+    def _withdraw(self, job: Job, order: Order) -> None:
+        job.order = order
+        self._slots.withdraw(job)
+        self._obeyed(job, order, f"{order.reason} before it started")
+
+    def _obeyed(self, job: Job, order: Order, reason: str) -> None:
+        if order.report is None:
+            log.info("ended_unreported", task_instance_id=job.id, reason=order.reason)
+            self._forget(job)
+        else:
+            self._report(job, Verdict(order.report, reason, order.code))
+
+    def _start_next(self) -> None:
+        """Start what may start, while there are slots."""
+        while (job := self._slots.next_to_start()) is not None:
+            self._begin(job)
+
+    def _begin(self, job: Job) -> None:
+        try:
+            job.process = process = job.start(self._environment)
+        except (OSError, ValueError) as error:
+            self._slots.free(None)
+            self._report(job, Verdict(TaskInstanceStatus.ERROR, f"the command could not be started: {error}"))
+            return
+        self._watch.started(process.pid, job.id)
+        job.phase = Phase.RUNNING
+        job.due = None if job.item.time_limit is None else time.monotonic() + job.item.time_limit
+        self.running[job.id] = job
+        self.changes.started.append(job)
+        self._measuring.begun(self.running)
+        self._reports.pace.follow(self.running)
+        self._waiter.watch(process, lambda: self._exited(job))
+        self._orders.take(job, job.told)
+
+    def obey(self, reply: Reply) -> None:
+        """Do what the reply to a sign of life orders."""
+        of = reply.task_instance_id or 0
+        job = self.running.get(of) or self._slots.granted.get(of)
+        if job is None:
+            return
+        killed = job.phase is Phase.GRANTED and is_killed(reply.commands)
+        if killed:
+            job.order = KILLED
+        if job.phase is Phase.GRANTED and not killed:
+            job.told = reply.commands or job.told  # for when there is a command to do it to
+        else:
+            self._orders.take(job, reply.commands)
+        if killed:
+            self._withdraw(job, KILLED)
+        if job.order is not None:
+            return
+        if reply.outcome is Outcome.FENCED:
+            self._end(job, Order("another worker holds it", None))
+        elif reply.status is not None and reply.status not in LIVE | BEFORE:
+            reason = f"the server told the worker to stop: the status was {reply.status}"
+            self._end(job, Order(reason, LAST_REPORT.get(reply.status)))
+
+    def _kill(self, job: Job) -> bool:
+        """End one that an operator wants dead; whether there was anything to end."""
+        if job.order is None:
+            self._end(job, KILLED)
+        return job.order is KILLED
+
+    def _pace(self, job: Job, seconds: float) -> None:
+        self._reports.pace.ask(job.id, seconds, self.running)
+
+    def _acknowledge(self, job: Job, results: Mapping[int, str]) -> None:
+        """Say what was made of commands; the reply may bring more of them."""
+        acknowledged = [{"command_id": one, "result": result} for one, result in results.items()]
+        report = self._reports.living(job, acknowledged=acknowledged)
+        self._send(report, job, lambda _job, reply: self.obey(reply))
+
+    def end_all(self, ids: Iterable[int], reason: str) -> None:
+        """End these; ERROR is what fits an instance that lives: if it is to be killed, the reply will say so."""
+        for job in [self.jobs[one] for one in ids if one in self.jobs]:
+            order = Order(reason, TaskInstanceStatus.ERROR)
+            if job.phase is Phase.WAITING:
+                self._withdraw(job, order)
+            elif job.phase is Phase.ASKED:
+                job.order = order
+            elif job.phase in {Phase.GRANTED, Phase.RUNNING} and job.order is None:
+                self._end(job, order)
+
+    def _end(self, job: Job, order: Order) -> None:
+        """Ask the whole group to end, and give it its grace; one that has ended by itself is left its own verdict."""
+        if job.phase is Phase.GRANTED:
+            self._withdraw(job, order)
+        elif job.process is not None and not job.process.exited():
+            job.order = order
+            job.due = time.monotonic() + self._settings.kill_grace
+            job.process.signal_group(signal.SIGTERM)
+
+    def _exited(self, job: Job) -> None:
+        """Collect a leader; if it was told to end, the rest of its group has until the grace is over."""
+        if job.process is None:
+            return
+        job.ended = job.process.collect(spare_group=job.order is not None)
+        if job.order is not None and job.due is not None and job.process.signal_group(0):
+            job.phase = Phase.LINGERING
+        else:
+            self._gone(job)
+
+    def _gone(self, job: Job) -> None:
+        """Nothing of the command is left: free its slot and say how it ended."""
+        del self.running[job.id]
+        self._reports.pace.follow(self.running)
+        if job.process is not None:
+            self._watch.ended(job.process.pid)
+            self._slots.free(job.process.wall_seconds)
+        self._start_next()
+        if job.order is None:
+            self._report(job, self._verdict(job))
+        else:
+            self._obeyed(job, job.order, quoted(job.order.reason, tail(job.files.stderr)))
+
+    def _verdict(self, job: Job) -> Verdict:
+        if job.ended is None:
+            raise RuntimeError(f"task instance {job.id} has not ended")
+        if job.ended.exit_code == 0:
+            if (problem := job.read_result()) is not None:
+                return Verdict(TaskInstanceStatus.ERROR, f"the command succeeded, but {problem}")
+            return Verdict(TaskInstanceStatus.DONE)
+        before, self._oom_kills = self._oom_kills, oom_kills()
+        return judge(job.ended, out_of_memory=self._oom_kills > before, stderr=tail(job.files.stderr))
+
+    def _report(self, job: Job, verdict: Verdict) -> None:
+        job.phase = Phase.REPORTED
+        report = self._reports.end(job, verdict)
+
+        def answered(job: Job, reply: Reply) -> None:
+            if reply.outcome is Outcome.MALFORMED and bare(report) != report:
+                log.error("report_malformed", task_instance_id=job.id, report=report["report"])
+                self._send(bare(report), job, self._confirm)
+            else:
+                self._confirm(job, reply)
+
+        self._send(report, job, answered)
+
+    def _confirm(self, job: Job, reply: Reply) -> None:
+        """Forget the job, once a server that wanted it killed knows that it is dead."""
+        if reply.status is TaskInstanceStatus.KILL_SELF and reply.outcome is Outcome.UNTIMELY:
+            self._report(job, CONFIRMED)
+        else:
+            self._forget(job)
+
+    def _forget(self, job: Job) -> None:
+        del self.jobs[job.id]
+        self.changes.ended.append(job)

@@ -1,0 +1,1 @@
+"""Operating-system processes of commands. Linux only."""

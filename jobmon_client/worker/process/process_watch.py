@@ -1,0 +1,50 @@
+"""Sees to it that no command outlives its worker: a guardian for the moment, the disk for later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from jobmon_client.worker.process.guardian import Guardian
+from jobmon_client.worker.process.process_groups import Groups, sweep
+
+log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """Is told of each command's process group; its methods may be called from one thread only."""
+
+    def __init__(self, directory: Path | None, worker_id: str) -> None:
+        """Kill what workers that are gone left running; with a directory, write there what this one runs."""
+        self._groups = None
+        if directory is not None:
+            try:
+                if killed := sweep(directory):
+                    log.warning("left_behind_killed", count=killed)
+                self._groups = Groups(directory, worker_id)
+            except OSError:  # the directory cannot be written: the guardian is left
+                log.exception("groups_not_kept", directory=str(directory))
+        self._guardian = Guardian()
+
+    def started(self, pid: int, task_instance_id: int) -> None:
+        """The leader of a group was started and is not collected."""
+        self._guardian.watch(pid)
+        if self._groups is not None:
+            self._groups.started(pid, task_instance_id)
+
+    def ended(self, pid: int) -> None:
+        """Nothing of the group is left."""
+        self._guardian.forget(pid)
+        if self._groups is not None:
+            self._groups.ended(pid)
+
+    def flush(self) -> None:
+        """Nothing more happens at once: let the guardian know of what has ended."""
+        self._guardian.flush()
+
+    def close(self) -> None:
+        """Every command has ended."""
+        self._guardian.close()
+        if self._groups is not None:
+            self._groups.close()

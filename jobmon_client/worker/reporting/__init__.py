@@ -1,0 +1,1 @@
+"""Reports and heartbeats to the server, and the spool on disk."""

@@ -1,0 +1,1 @@
+"""Operations of an operator on tasks and workflows."""

@@ -1,0 +1,89 @@
+"""A deed done to many tasks in bounded transactions, and what it would do, told beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from jobmon_client.states import Outcome
+from jobmon_server.actions.operator.acts import ActOn
+from jobmon_server.actions.operator.cascade import begun_below, rerun_below
+from jobmon_server.actions.operator.targets import Asked, Chosen, choose_tasks, terms_of
+from jobmon_server.actions.operator.task_operation import ACCEPTED, Deed, TaskVerdict, Terms, try_to_do
+from jobmon_server.db.core.rows import chunks
+from jobmon_server.db.core.transaction import Database
+
+#: How many a preview shows.
+MOST_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A verdict for each that was tried; `left` were not, because one before them was refused."""
+
+    matched: int
+    digest: str
+    verdicts: Sequence[Any]
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What would become of the first of those who are meant; `statuses` are what all of them are now."""
+
+    matched: int
+    digest: str
+    statuses: dict[int, Any]
+    verdicts: Sequence[Any]
+
+
+def do_to_tasks(database: Database, asked: Asked, deed: Deed) -> Done:
+    """Do a deed to many tasks: unknown ids first, then by workflow and id. Raises `Invalid` as `choose_tasks` does."""
+    chosen = database.read(choose_tasks, asked)
+    verdicts = _do(database, chosen, deed, terms_of(asked, chosen))
+    left = len(chosen.ids) + len(chosen.unknown) - len(verdicts)
+    return Done(chosen.matched, chosen.digest, verdicts, left)
+
+
+def rerun_tasks_and_below(database: Database, asked: Asked, deed: ActOn) -> Done:
+    """Rerun many tasks, then what is below them and has begun; both are counted, and told by the digest."""
+    chosen = database.read(choose_tasks, asked, begun_below)
+    terms = terms_of(asked, chosen)
+    verdicts = _do(database, chosen, deed, terms)
+    left = len(chosen.ids) + len(chosen.unknown) - len(verdicts)
+    if not terms.stop or not _is_refused(verdicts):
+        done = {one.task_id for one in verdicts if one.outcome in ACCEPTED}
+        for workflow_id, ids in chosen.by_workflow.items():
+            top = [one for one in ids if one in done]
+            verdicts += rerun_below(database, workflow_id, top, deed)
+    return Done(chosen.matched, chosen.digest, verdicts, left)
+
+
+def _do(database: Database, chosen: Chosen, deed: Deed, terms: Terms) -> list[TaskVerdict]:
+    verdicts = [TaskVerdict(one, Outcome.UNKNOWN) for one in chosen.unknown]
+    for workflow_id, ids in chosen.by_workflow.items():
+        for batch in chunks(sorted(ids, reverse=deed.is_joint)):
+            if terms.stop and _is_refused(verdicts):
+                return verdicts
+            verdicts += try_to_do(database, workflow_id, batch, deed, terms)
+    return verdicts
+
+
+def _is_refused(verdicts: Sequence[TaskVerdict]) -> bool:
+    return any(one.outcome not in ACCEPTED for one in verdicts)
+
+
+def show_tasks(database: Database, asked: Asked, deed: Deed, *, cascade: bool = False) -> Shown:
+    """Say what a deed would do, and do nothing. Raises `Invalid` as `choose_tasks` does."""
+    chosen = database.read(choose_tasks, asked, begun_below if cascade else None)
+    first = sorted({*chosen.ids, *chosen.below}, reverse=deed.is_joint)[:MOST_SHOWN]
+    verdicts = database.read(_foresee, deed, first)
+    return Shown(chosen.matched, chosen.digest, dict(chosen.statuses), verdicts)
+
+
+def _foresee(connection: Connection, deed: Deed, task_ids: Sequence[int]) -> list[TaskVerdict]:
+    tasks = deed.lock(connection, task_ids, lock=False)
+    return [one.verdict for one in deed.plan(tasks)]

@@ -1,0 +1,102 @@
+"""An act done to many workflows, each to all of its tasks; and how many tasks it would change, told beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy.engine import Connection
+
+from jobmon_client.states import Outcome, Status
+from jobmon_server.actions.operator.acts import ActOn, act_on_workflow, can_be
+from jobmon_server.actions.operator.attributes import SetWorkflowAttributes
+from jobmon_server.actions.operator.bulk import MOST_SHOWN, Done, Shown
+from jobmon_server.actions.operator.targets import Asked, Chosen, choose_workflows, terms_of
+from jobmon_server.actions.operator.task_operation import ACCEPTED, Terms, do_locked
+from jobmon_server.db.core.rows import chunks
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.workflows import task_locks
+from jobmon_server.db.workflows.workflow_locks import LockedWorkflow
+from jobmon_server.errors import Busy, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowVerdict:
+    """What became of an act on one workflow of many, and how many of its tasks it changed; an unknown one has no status."""
+
+    workflow_id: int
+    outcome: Outcome
+    status: Status | None = None
+    tasks: int = 0
+    problem: str | None = None
+
+
+def act_on_workflows(database: Database, asked: Asked, deed: ActOn) -> Done:
+    """Do one act to many workflows: unknown ids first, then by id. Raises `Invalid` as `choose_workflows` does."""
+    chosen = database.read(choose_workflows, asked)
+    terms = terms_of(asked, chosen)
+    verdicts: list[WorkflowVerdict] = []
+    for workflow_id in [*chosen.unknown, *chosen.ids]:
+        verdicts.append(_act(database, workflow_id, deed, terms))
+        if terms.stop and verdicts[-1].outcome not in ACCEPTED:
+            break
+    left = len(chosen.ids) + len(chosen.unknown) - len(verdicts)
+    return Done(chosen.matched, chosen.digest, verdicts, left)
+
+
+def _act(database: Database, workflow_id: int, deed: ActOn, terms: Terms) -> WorkflowVerdict:
+    try:
+        verdict = act_on_workflow(database, workflow_id, deed, partial(still, terms))
+    except Unknown:
+        return WorkflowVerdict(workflow_id, Outcome.UNKNOWN)
+    except Busy:
+        return WorkflowVerdict(workflow_id, Outcome.BUSY)
+    return WorkflowVerdict(workflow_id, verdict.outcome, verdict.status, len(verdict.task_ids))
+
+
+def still(terms: Terms, connection: Connection, locked: LockedWorkflow) -> bool:
+    """Tell whether a workflow is what it was chosen for, now that it is locked."""
+    return not terms.others(connection, {locked.workflow_id: locked.status})
+
+
+def show_workflows(database: Database, asked: Asked, deed: ActOn) -> Shown:
+    """Say how many tasks of each an act would change, and do nothing. Raises `Invalid` as `choose_workflows` does."""
+    chosen = database.read(choose_workflows, asked)
+    return _shown(chosen, database.read(task_locks.count, chosen.ids[:MOST_SHOWN], can_be(deed.verb)))
+
+
+def show_chosen_workflows(database: Database, asked: Asked) -> Shown:
+    """Say who is meant. Raises `Invalid` as `choose_workflows` does."""
+    return _shown(database.read(choose_workflows, asked), {})
+
+
+def _shown(chosen: Chosen, counts: Mapping[int, int]) -> Shown:
+    first = [
+        {"workflow_id": one, "status": chosen.statuses[one], "tasks": counts.get(one, 0)}
+        for one in chosen.ids[:MOST_SHOWN]
+    ]
+    return Shown(chosen.matched, chosen.digest, dict(chosen.statuses), first)
+
+
+def set_workflow_attributes(database: Database, asked: Asked, deed: SetWorkflowAttributes) -> Done:
+    """Set attributes of many workflows: unknown ids first, then by id. Raises `Invalid` as `choose_workflows` does."""
+    chosen = database.read(choose_workflows, asked)
+    terms = terms_of(asked, chosen)
+    verdicts = [WorkflowVerdict(one, Outcome.UNKNOWN) for one in chosen.unknown]
+    for batch in chunks(chosen.ids):
+        if terms.stop and any(one.outcome not in ACCEPTED for one in verdicts):
+            break
+        verdicts += _set(database, batch, deed, terms)
+    left = len(chosen.ids) + len(chosen.unknown) - len(verdicts)
+    return Done(chosen.matched, chosen.digest, verdicts, left)
+
+
+def _set(
+    database: Database, workflow_ids: Sequence[int], deed: SetWorkflowAttributes, terms: Terms
+) -> list[WorkflowVerdict]:
+    try:
+        found = database.transact(do_locked, workflow_ids, deed, terms)
+    except Busy:
+        return [WorkflowVerdict(one, Outcome.BUSY) for one in workflow_ids]
+    return [WorkflowVerdict(one.task_id, one.outcome, one.status, problem=one.problem) for one in found]

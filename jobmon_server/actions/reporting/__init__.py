@@ -1,0 +1,1 @@
+"""Reports on task instances, single and in batches."""

@@ -1,0 +1,94 @@
+"""What the server does by itself when a deadline has passed. Each look is re-checked under the lock of its write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from jobmon_client.states import Outcome, ReasonCode, Reporter, TaskInstanceStatus, WorkflowStatus
+from jobmon_server.actions.reporting.decision import moved
+from jobmon_server.actions.reporting.report_types import Report
+from jobmon_server.actions.reporting.transition import Verdict, verdict
+from jobmon_server.actions.workflow.runs import reap_run
+from jobmon_server.actions.workflow.settle import settle, settle_if_over
+from jobmon_server.db.core import clock
+from jobmon_server.db.core.rows import BATCH
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.instances import locking
+from jobmon_server.db.instances.writes import write_many
+from jobmon_server.db.schema.tables import task_instance
+from jobmon_server.db.workflows import workflow_locks
+from jobmon_server.fsm.plan import By, plan_transition
+from jobmon_server.fsm.task_instance import WHEN_OVERDUE
+
+_REAPER = By(Reporter.REAPER)
+#: How many runs and workflows one pass takes.
+_LIMIT = 100
+#: Statuses in which a settle that a crash left out would be missed.
+_MAY_BE_UNSETTLED = frozenset({WorkflowStatus.RUNNING, WorkflowStatus.HALTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """What one pass did."""
+
+    task_instances: int = 0
+    workflow_runs: int = 0
+    workflows: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether it did anything."""
+        return bool(self.task_instances or self.workflow_runs or self.workflows)
+
+
+def reap(database: Database) -> Reaped:
+    """Do one pass: overdue instances in batches, overdue runs, settles that a crash left out."""
+    moved_instances = 0
+    while ids := database.read(overdue):
+        verdicts = database.transact(close_overdue, ids)
+        applied = [one for one in verdicts if one.outcome is Outcome.APPLIED]
+        moved_instances += len(applied)
+        settle_if_over(database, (one.left_workflow_id for one in applied))
+        if len(ids) < BATCH or not applied:
+            break
+    runs = database.read(workflow_locks.overdue_runs, _LIMIT)
+    ended = sum(database.transact(reap_run, run_id) for run_id in runs)
+    unsettled = database.read(workflow_locks.unsettled, _MAY_BE_UNSETTLED, _LIMIT)
+    for workflow_id in unsettled:
+        database.transact(settle, workflow_id)
+    return Reaped(moved_instances, ended, len(unsettled))
+
+
+def overdue(connection: Connection) -> list[int]:
+    """Return a batch of instances whose deadline has passed, the longest overdue first."""
+    statement = (
+        select(task_instance.c.id)
+        .where(task_instance.c.report_by < clock.read_clock(connection))
+        .order_by(task_instance.c.report_by)
+        .limit(BATCH)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+def close_overdue(connection: Connection, task_instance_ids: Sequence[int]) -> list[Verdict]:
+    """Move those of these instances that are overdue still, now that they are locked; the next pass finds the others."""
+    changes = []
+    for was in locking.lock_many(connection, task_instance_ids).pairs.values():
+        wanted = WHEN_OVERDUE.get(was.pair.task_instance)
+        if wanted is None or not was.pair.overdue:
+            continue
+        plan = plan_transition(was.pair, wanted, _REAPER)
+        text = f"its deadline as {was.pair.task_instance} passed at {was.report_by} UTC"
+        if plan.applied:
+            changes.append(moved(was, plan, Report(wanted, _REAPER, facts=_why(was), text=text)))
+    write_many(connection, changes)
+    return [verdict(change) for change in changes]
+
+
+def _why(was: locking.Locked) -> dict[str, str]:
+    """One that was to be killed has ended for that, and not because nobody said so in time."""
+    was_told = was.pair.task_instance is TaskInstanceStatus.KILL_SELF
+    return {} if was_told else {"reason_code": ReasonCode.DEADLINE_PASSED.value}

@@ -1,0 +1,1 @@
+"""What the owner of a workflow asks for: bind, run, queue, settle."""

@@ -1,0 +1,36 @@
+"""The duty to act on deadlines: what is overdue is passed over, every period."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict
+
+import structlog
+
+from jobmon_server.actions.reporting.deadlines import Reaped, reap
+from jobmon_server.background.leader_job import Duty
+from jobmon_server.config import Settings
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.shared_counters import FAILURES, LAST_PASS, PASSES
+
+log = structlog.get_logger(__name__)
+
+
+class Reaper(Duty):
+    """Safe beside others, for each write looks again under its lock."""
+
+    name = "reaper"
+    failures = FAILURES
+
+    def __init__(self, database: Database, settings: Settings, stop: threading.Event) -> None:
+        """Take from the settings the seconds between two passes."""
+        super().__init__(database, settings, stop, settings.reaper_period)
+
+    def step(self) -> Reaped:
+        """Do one pass."""
+        reaped = reap(self.database)
+        self.database.tally.count(PASSES)
+        self.database.tally.stamp(LAST_PASS)
+        if reaped:
+            log.info("reaped", **asdict(reaped))
+        return reaped

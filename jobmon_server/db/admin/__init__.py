@@ -1,0 +1,1 @@
+"""Leases, tokens, gauges, integrity checks, maintenance."""

@@ -1,0 +1,1 @@
+"""Engines, transactions, column types and the forms of statements. Knows no table."""

@@ -1,0 +1,91 @@
+"""Engines: what each database needs so that `transaction` can promise the same on both."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.pool import QueuePool
+
+from jobmon_server.db.core.clock import SQLITE_CLOCK
+
+#: How long a statement waits for a lock, a connection for the pool, a driver for the server, in seconds.
+LOCK_WAIT_SECONDS = 5
+POOL_WAIT_SECONDS = 30
+CONNECT_SECONDS = 5
+REPLY_SECONDS = 120
+#: How long a value may be that MariaDB gathers of many rows: whatever its administrator sets, ours are not cut. A batch has
+#: two names for each row, of which JSON may spell each character in six.
+GATHERED_BYTES = 8 * 2**20
+#: How many compiled statements are kept, beside those of `db.kept`.
+KEPT_STATEMENTS = 1_000
+
+
+def make_engine(url: str | URL, pool_size: int = 10) -> Engine:
+    """Make the engine of one process; `pool_size` connections at most, so give at least one for each thread.
+
+    Make it after fork: connections must not be shared between processes.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(parsed, pool_size)
+    from jobmon_server.db.core.tls import prefer_tls
+
+    engine = create_engine(
+        parsed.update_query_dict({"charset": "utf8mb4"}),
+        isolation_level="READ COMMITTED",
+        pool_size=pool_size,
+        query_cache_size=KEPT_STATEMENTS,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_SECONDS,
+        # `transaction` ends every transaction itself; a ROLLBACK at each return would be one more round trip.
+        pool_reset_on_return=None,
+        pool_recycle=1800,
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": REPLY_SECONDS,
+            "write_timeout": REPLY_SECONDS,
+            "init_command": "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
+            f" innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}, group_concat_max_len = {GATHERED_BYTES}",
+        },
+    )
+    prefer_tls(engine)
+    return engine
+
+
+def _sqlite_engine(url: URL, pool_size: int) -> Engine:
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        query_cache_size=KEPT_STATEMENTS,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_SECONDS,
+        pool_reset_on_return=None,
+        connect_args={"check_same_thread": False, "timeout": LOCK_WAIT_SECONDS},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    # The driver's own BEGIN comes too late and is not IMMEDIATE: `_begin_sqlite` says it instead.
+    connection.isolation_level = None
+    connection.create_function(SQLITE_CLOCK, 0, _utc_now_text)
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _utc_now_text() -> str:
+    # SQLite has no clock of microseconds: this is the one that `db.clock` reads through SQL.
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")  # noqa: TID251
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes its lock at once: FOR UPDATE means nothing to SQLite.
+    options = connection.get_execution_options()
+    if not options.get("without_transaction", False):
+        connection.exec_driver_sql("BEGIN" if options.get("read_only", False) else "BEGIN IMMEDIATE")

@@ -1,0 +1,1 @@
+"""Task instances with their tasks: lock, read, write."""

@@ -1,0 +1,73 @@
+"""Deadlines of many instances extended by one guarded write; their rows are not fetched, and their tasks are let be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, case, func, select, update
+from sqlalchemy.engine import Connection
+
+from jobmon_server.db.core import clock
+from jobmon_server.db.core.guarded_update import with_ids
+from jobmon_server.db.core.planner_hints import by_index
+from jobmon_server.db.core.transaction import LostRace
+from jobmon_server.db.schema.tables import task_instance
+from jobmon_server.fsm.task_instance import EXTENDED_BY_BATCH
+
+_ORDINARY = (
+    with_ids(task_instance),
+    task_instance.c.status.in_(EXTENDED_BY_BATCH),
+    task_instance.c.pending_commands == 0,
+)
+_COUNTED: tuple[Any, ...] = (func.count().label("number"), func.max(clock.now()).label("now"))
+_LOCK = by_index(
+    select(*_COUNTED).select_from(task_instance).where(*_ORDINARY).with_for_update(), task_instance
+)
+# Waits for nobody: what has become ordinary since the lock may have a smaller id than some that are held.
+_FIND = by_index(
+    select(task_instance.c.id)
+    .where(*_ORDINARY)
+    .order_by(task_instance.c.id)
+    .with_for_update(skip_locked=True),
+    task_instance,
+)
+_NOW = bindparam("now", type_=task_instance.c.updated_at.type)
+_DEADLINE = bindparam("deadline", type_=task_instance.c.report_by.type)
+_IS_FORWARD = task_instance.c.report_by < _DEADLINE
+
+
+def _forward(column: Any, value: Any) -> tuple[Any, Any]:
+    return column, case((_IS_FORWARD, value), else_=column)
+
+
+# The increment goes first: MariaDB assigns from left to right, and asks for the deadline as it stands by then.
+_EXTEND = (
+    update(task_instance)
+    .where(*_ORDINARY)
+    .ordered_values(
+        _forward(task_instance.c.next_report_increment, bindparam("increment")),
+        _forward(task_instance.c.report_by, _DEADLINE),
+        (task_instance.c.heartbeat_at, _NOW),
+        (task_instance.c.updated_at, _NOW),
+    )
+)
+
+
+def lock_ordinary(connection: Connection, ids: Sequence[int]) -> tuple[Sequence[int], datetime | None]:
+    """Lock those of the ids, by id, whose heartbeat only extends a deadline; also the instant after the lock.
+
+    Ordinary is what a batch extends by the table, and has no command to be told. At most `BATCH` ids.
+    """
+    found = connection.execute(_LOCK, {"ids": ids}).one()
+    if found.number in {0, len(ids)}:
+        return ids if found.number else (), found.now
+    return connection.execute(_FIND, {"ids": ids}).scalars().all(), found.now
+
+
+def extend(connection: Connection, ids: Sequence[int], now: datetime, increment: float) -> None:
+    """Give ordinary instances, which are locked, their next deadline, unless theirs is later. Raises `LostRace`."""
+    facts = {"now": now, "deadline": clock.seconds_after(now, increment), "increment": increment}
+    if connection.execute(_EXTEND, {"ids": ids, **facts}).rowcount != len(ids):
+        raise LostRace

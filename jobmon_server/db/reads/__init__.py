@@ -1,0 +1,1 @@
+"""Read models: lookups, pages, queue positions. Nothing is locked."""

@@ -1,0 +1,117 @@
+"""Pages of read models: bounded, ordered by id, a fixed number of statements whatever the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from jobmon_client.states import TaskInstanceStatus, TaskStatus
+from jobmon_server.db.core.planner_hints import by_index
+from jobmon_server.db.core.rows import RowDict, fetch_rows
+from jobmon_server.db.reads.lookups import is_current, is_leaf, is_there
+from jobmon_server.db.schema.tables import task, task_instance
+from jobmon_server.db.schema.tables_records import error_log
+
+#: Where the tasks of a workflow are found: by id, or by status where few have it. By the primary key, which is in the
+#: order that is asked for, a page would begin with the tasks of all workflows.
+_OF_WORKFLOW = "ix_task_workflow_id, ix_task_schedule"
+
+
+def list_tasks(
+    connection: Connection,
+    workflow_id: int,
+    *,
+    statuses: Sequence[TaskStatus] | None,
+    limit: int,
+    after: int = 0,
+    only_leaves: bool = False,
+) -> list[RowDict]:
+    """Return tasks of a workflow by id, or those that no other task waits for, with the current instance of each."""
+    statement = (
+        select(
+            task.c.id.label("task_id"),
+            task.c.name,
+            task.c.status,
+            task.c.num_attempts,
+            task.c.max_attempts,
+            task.c.command,
+            task.c.cluster,
+            task_instance.c.id.label("task_instance_id"),
+            task_instance.c.status.label("task_instance_status"),
+            task_instance.c.nodename,
+            task_instance.c.started_at,
+            task_instance.c.finished_at,
+            task_instance.c.usage,
+        )
+        .outerjoin(task_instance, is_current())
+        .where(task.c.workflow_id == workflow_id, task.c.id > after, is_there(workflow_id))
+        .order_by(task.c.id)
+        .limit(limit)
+    )
+    if statuses is not None:
+        statement = statement.where(task.c.status.in_(statuses))
+    if only_leaves:
+        statement = statement.where(is_leaf())
+    return fetch_rows(connection, by_index(statement, task, _OF_WORKFLOW))
+
+
+def list_errors(connection: Connection, workflow_id: int, *, limit: int, after: int = 0) -> list[RowDict]:
+    """Return error-log entries of a workflow by id, with what is known of the instance."""
+    statement = (
+        select(
+            error_log.c.id.label("error_id"),
+            task.c.id.label("task_id"),
+            task.c.name,
+            task.c.status.label("task_status"),
+            task_instance.c.id.label("task_instance_id"),
+            task_instance.c.attempt,
+            task_instance.c.status,
+            error_log.c.error_time,
+            error_log.c.description,
+            error_log.c.source,
+            task_instance.c.nodename,
+            task_instance.c.stdout,
+            task_instance.c.stderr,
+            task_instance.c.stdout_log,
+            task_instance.c.stderr_log,
+        )
+        .join_from(error_log, task_instance, task_instance.c.id == error_log.c.task_instance_id)
+        .join(task, task.c.id == task_instance.c.task_id)
+        .where(error_log.c.workflow_id == workflow_id, error_log.c.id > after, is_there(workflow_id))
+        .order_by(error_log.c.id)
+        .limit(limit)
+    )
+    return fetch_rows(connection, by_index(statement, error_log, "ix_task_instance_error_log_workflow_id"))
+
+
+def list_tended(
+    connection: Connection,
+    cluster: str,
+    *,
+    statuses: Sequence[TaskInstanceStatus],
+    limit: int,
+    after: int = 0,
+) -> list[RowDict]:
+    """Return instances of a cluster that its distributor looks after, by id."""
+    statement = (
+        select(
+            task_instance.c.id.label("task_instance_id"),
+            task_instance.c.status,
+            task_instance.c.distributor,
+            task_instance.c.distributor_id,
+            task_instance.c.report_by,
+            task_instance.c.nodename,
+            task_instance.c.worker_id,
+        )
+        .where(
+            task_instance.c.tended_cluster == cluster,
+            task_instance.c.id > after,
+            task_instance.c.status.in_(statuses),
+        )
+        .order_by(task_instance.c.id)
+        .limit(limit)
+    )
+    # In the order of this index they are found; by ids alone all others would be looked at too.
+    return fetch_rows(connection, by_index(statement, task_instance, "ix_task_instance_tended"))

@@ -1,0 +1,1 @@
+"""Tables, columns, indexes and views, and how they are made and upgraded."""

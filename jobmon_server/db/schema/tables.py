@@ -1,0 +1,279 @@
+"""Tables, keys, CHECKs and indexes; no behaviour. docs/architecture.md says which question each index answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Computed,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    UniqueConstraint,
+)
+
+from jobmon_client.states import (
+    WORKFLOW_OVER,
+    AccountingStatus,
+    TaskInstanceStatus,
+    TaskStatus,
+    WorkflowRunStatus,
+    WorkflowStatus,
+)
+from jobmon_server.db.core.types import (
+    Exact,
+    ExactText,
+    FreeText,
+    Id,
+    Instant,
+    Json,
+    StatusType,
+    Word,
+    one_of,
+    status_check,
+    status_column,
+)
+from jobmon_server.db.schema.columns import (
+    NAME_LENGTH,
+    REASON_LENGTH,
+    flag,
+    member,
+    new_table,
+    parent,
+    plain_table,
+    row_id,
+    table,
+)
+from jobmon_server.fsm.task_instance import TASK_INSTANCE, TENDED
+from jobmon_server.fsm.workflow import WORKFLOW_RUN
+
+#: Characters that a claim and a launch may take up before a row grows.
+ROOM = 96
+
+
+def _while(statuses: Any, value: str) -> Computed:
+    return Computed(f"CASE WHEN {one_of('status', statuses)} THEN {value} END", persisted=True)
+
+
+workflow = new_table(
+    "workflow",
+    row_id(),
+    Column("name", Exact(NAME_LENGTH), nullable=False),
+    Column("client_id", Exact(NAME_LENGTH)),
+    Column("request_id", Exact(NAME_LENGTH)),
+    status_column(WorkflowStatus),
+    flag("held"),
+    Column("max_concurrently_running", Integer),
+    Column("attributes", Json),
+    Column("callback_url", FreeText),
+    # A path or a digest of the configuration that it was made from; nobody here reads it.
+    Column("configuration", Exact(NAME_LENGTH)),
+    # Who bound it, as his token says; null without authentication.
+    Column("owner", Exact(NAME_LENGTH)),
+    Column("owner_group", Exact(NAME_LENGTH)),
+    Column("tenant", Exact(NAME_LENGTH)),
+    Column("expiry_seconds", Integer, nullable=False, server_default="3600"),
+    # When it was over, and how long it is kept from then; null while it is not over.
+    Column("finished_at", Instant),
+    Column("expires_at", Instant),
+    # Flagged as expired; and: its rows are being deleted, which nobody may hold up any more.
+    Column("expired_at", Instant),
+    Column("deleted_at", Instant),
+    # The run that was started last. No foreign key: the two tables would each need the other first.
+    Column("last_run_id", Id),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("client_id", "request_id"),
+    CheckConstraint("(client_id IS NULL) = (request_id IS NULL)", name="workflow_identity"),
+    CheckConstraint("max_concurrently_running >= 0", name="workflow_limit"),
+    CheckConstraint(
+        f"(finished_at IS NOT NULL) = ({one_of('status', WORKFLOW_OVER)})", name="workflow_finished"
+    ),
+    CheckConstraint("(finished_at IS NULL) = (expires_at IS NULL)", name="workflow_expiry"),
+    status_check("workflow", WorkflowStatus),
+    Index(None, "status"),
+    Index(None, "name"),
+    Index(None, "owner", "finished_at"),
+    Index(None, "expires_at"),
+    Index(None, "deleted_at"),
+)
+
+workflow_run = new_table(
+    "workflow_run",
+    row_id(),
+    parent("workflow_id", "workflow.id"),
+    status_column(WorkflowRunStatus),
+    Column("report_by", Instant),
+    Column("next_report_increment", Double, nullable=False),
+    Column("request_id", Exact(NAME_LENGTH)),
+    Column("reason", FreeText),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("workflow_id", "request_id"),
+    status_check("workflow_run", WorkflowRunStatus),
+    CheckConstraint(
+        f"(report_by IS NOT NULL) = ({one_of('status', WORKFLOW_RUN.live)})", name="workflow_run_deadline"
+    ),
+    Index(None, "report_by"),
+)
+
+array = new_table(
+    "array",
+    row_id(),
+    parent("workflow_id", "workflow.id"),
+    Column("name", Exact(NAME_LENGTH), nullable=False),
+    Column("max_concurrently_running", Integer),
+    Column("last_batch_num", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("workflow_id", "name"),
+    CheckConstraint("max_concurrently_running >= 0", name="array_limit"),
+)
+
+array_batch = plain_table(
+    "array_batch",
+    member("array_id", "array.id"),
+    Column("batch_num", Integer, primary_key=True, autoincrement=False),
+    parent("workflow_run_id", "workflow_run.id"),
+    Column("cluster", Exact(NAME_LENGTH), nullable=False),
+    Column("queue", Exact(NAME_LENGTH), nullable=False),
+    Column("requested_resources", Json),
+    # Rows that go with their parent are found by an index, here as everywhere.
+    Index(None, "workflow_run_id"),
+)
+
+task = new_table(
+    "task",
+    row_id(),
+    parent("workflow_id", "workflow.id"),
+    parent("array_id", "array.id"),
+    Column("name", Exact(NAME_LENGTH), nullable=False),
+    Column("type", Exact(NAME_LENGTH), nullable=False, server_default="command"),
+    Column("command", ExactText, nullable=False),
+    status_column(TaskStatus),
+    Column("num_attempts", Integer, nullable=False, server_default="0"),
+    Column("max_attempts", Integer, nullable=False),
+    Column("num_refunds", Integer, nullable=False, server_default="0"),
+    Column("last_attempt", Integer, nullable=False, server_default="0"),
+    Column("upstreams_left", Integer, nullable=False, server_default="0"),
+    flag("released"),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("cluster", Exact(NAME_LENGTH), nullable=False),
+    Column("queue", Exact(NAME_LENGTH), nullable=False),
+    Column("requested_resources", Json),
+    Column("resource_scales", Json),
+    Column("fallback_queues", Json),
+    Column("attributes", Json),
+    # Of its definition what has been changed since, as it was bound; null while nothing has.
+    Column("bound_as", Json),
+    Column("definition_digest", Word(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("workflow_id", "name"),
+    status_check("task", TaskStatus),
+    CheckConstraint("num_attempts >= 0 AND max_attempts >= 1 AND upstreams_left >= 0", name="task_counts"),
+    Index(None, "array_id"),
+    # Its tasks by id: a page of them must not begin with those of all workflows before it.
+    Index(None, "workflow_id"),
+)
+Index(
+    "ix_task_schedule",
+    task.c.workflow_id,
+    task.c.status,
+    task.c.released,
+    task.c.upstreams_left,
+    task.c.priority.desc(),
+    task.c.id,
+)
+
+edge = table(
+    "edge",
+    Column(
+        "upstream_id", Id, ForeignKey("task.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    ),
+    Column(
+        "downstream_id", Id, ForeignKey("task.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    ),
+    Index(None, "downstream_id"),
+    mysql_engine="InnoDB",
+)
+
+_WITHOUT_DEADLINE = TASK_INSTANCE.terminal | {TASK_INSTANCE.initial}
+task_instance = new_table(
+    "task_instance",
+    row_id(),
+    parent("task_id", "task.id"),
+    parent("workflow_run_id", "workflow_run.id"),
+    Column("array_id", Id, nullable=False),
+    Column("batch_num", Integer, nullable=False),
+    Column("array_step_id", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    status_column(TaskInstanceStatus),
+    Column("status_by", Word(16), nullable=False),
+    Column("report_by", Instant),
+    Column("next_report_increment", Double),
+    flag("orphan"),
+    flag("requeue"),
+    Column("cluster", Exact(NAME_LENGTH), nullable=False),
+    # The cluster while somebody of it must act, else null: two small indexes that most moves do not touch.
+    Column("waiting_cluster", Exact(NAME_LENGTH), _while({TASK_INSTANCE.initial}, "cluster")),
+    Column("tended_cluster", Exact(NAME_LENGTH), _while(TENDED, "cluster")),
+    # Nothing, but of a size, until it is claimed: where rows stand packed, MariaDB would reorder whole pages to make
+    # room for what a claim and a launch add to each.
+    Column("room", Word(ROOM), _while({TASK_INSTANCE.initial}, f"'{'.' * ROOM}'")),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("distributor", Exact(NAME_LENGTH)),
+    Column("distributor_id", Exact(NAME_LENGTH)),
+    Column("worker_id", Exact(NAME_LENGTH)),
+    Column("nodename", FreeText),
+    Column("process_group_id", Id),
+    Column("stdout", FreeText),
+    Column("stderr", FreeText),
+    Column("stdout_log", FreeText),
+    Column("stderr_log", FreeText),
+    Column("usage", Json),
+    Column("metrics", Json),
+    Column("result", Json),
+    # Why it has its status, in a word; how far its command says it is; whether its usage was accounted for.
+    Column("reason_code", Exact(REASON_LENGTH)),
+    Column("progress", Exact(NAME_LENGTH)),
+    Column(
+        "accounting",
+        StatusType(AccountingStatus),
+        nullable=False,
+        server_default=AccountingStatus.PENDING.code,
+    ),
+    # Counted here so that a heartbeat, which locks this row, need not ask two more tables.
+    Column("pending_commands", Integer, nullable=False, server_default="0"),
+    Column("metric_samples", Integer, nullable=False, server_default="0"),
+    Column("queued_at", Instant, nullable=False),
+    Column("instantiated_at", Instant),
+    Column("launched_at", Instant),
+    Column("started_at", Instant),
+    Column("heartbeat_at", Instant),
+    Column("finished_at", Instant),
+    Column("status_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("task_id", "attempt"),
+    UniqueConstraint("array_id", "batch_num", "array_step_id"),
+    ForeignKeyConstraint(
+        ["array_id", "batch_num"], ["array_batch.array_id", "array_batch.batch_num"], ondelete="CASCADE"
+    ),
+    status_check("task_instance", TaskInstanceStatus),
+    status_check("task_instance", AccountingStatus, "accounting"),
+    CheckConstraint(
+        f"(report_by IS NULL) = ({one_of('status', _WITHOUT_DEADLINE)})", name="task_instance_deadline"
+    ),
+    Index(None, "workflow_run_id"),
+    Index(None, "report_by"),
+    Index(None, "distributor_id"),
+)
+Index(
+    "ix_task_instance_claim",
+    task_instance.c.waiting_cluster,
+    task_instance.c.priority.desc(),
+    task_instance.c.id,
+)
+Index("ix_task_instance_tended", task_instance.c.tended_cluster, task_instance.c.id)

@@ -1,0 +1,1 @@
+"""Workflows, runs, the dependency graph, queueing, retention."""

@@ -1,0 +1,57 @@
+"""What became of the news that was to be posted to the callback URL of a workflow."""
+
+from __future__ import annotations
+
+from flask import Response
+from marshmallow import fields
+
+from jobmon_client.states import CallbackStatus, Outcome, WorkflowStatus
+from jobmon_server.actions.admin import outbox as actions
+from jobmon_server.db.workflows import outbox as queries
+from jobmon_server.routes.api.resources import Page, cursor
+from jobmon_server.routes.fields.base import Count, Id, Schema, Text, Word
+from jobmon_server.routes.http.endpoint import blueprint, get, post, read, reply, transact
+
+callbacks = blueprint("callbacks", "Callbacks of workflows.")
+
+
+class Callback(Schema):
+    """One piece of news: what it tells, what became of it, when it is tried again, and why it was not taken the last time."""
+
+    callback_id = Id(required=True)
+    workflow_status = Word(WorkflowStatus, required=True)
+    status = Word(CallbackStatus, required=True)
+    url = Text(required=True)
+    attempts = Count(required=True)
+    next_try_at = fields.DateTime(required=True, allow_none=True)
+    last_error = Text(required=True, allow_none=True)
+    created_at = fields.DateTime(required=True)
+    delivered_at = fields.DateTime(required=True, allow_none=True)
+
+
+class Callbacks(Schema):
+    """A page of them by id; `next` is the `after` of the next page."""
+
+    callbacks = fields.List(fields.Nested(Callback), required=True)
+    next = Id(required=True, allow_none=True)
+
+
+class RetriedCallback(Schema):
+    """What became of the wish, and of the callback."""
+
+    outcome = Word(Outcome, required=True)
+    status = Word(CallbackStatus, required=True)
+
+
+@get(callbacks, "/workflow/<id:workflow_id>/callbacks", query=Page, reply=Callbacks)
+def list_callbacks(workflow_id: int, limit: int, after: int = 0) -> Response:
+    """Callbacks of a workflow, oldest first."""
+    rows = read(queries.list_callbacks, workflow_id, limit=limit, after=after)
+    return reply({"callbacks": rows, "next": cursor(rows, "callback_id", limit)})
+
+
+@post(callbacks, "/workflow/<id:workflow_id>/callbacks/<id:callback_id>/retry", reply=RetriedCallback)
+def retry_callback(workflow_id: int, callback_id: int) -> Response:
+    """Try one that was given up again, as often as at first."""
+    retried = transact(actions.retry, workflow_id, callback_id)
+    return reply(retried)

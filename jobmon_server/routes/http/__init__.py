@@ -1,0 +1,1 @@
+"""What all routes share: endpoints, authentication, errors, the OpenAPI document."""

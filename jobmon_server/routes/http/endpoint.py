@@ -1,0 +1,266 @@
+"""Between HTTP and the actions: a body is parsed by its schema, a result becomes a reply, an error leaves by one door.
+
+@post(worker, "/task_instance/<id:task_instance_id>/log_running", body=RunningReport, reply=ReportReply)
+def log_running(task_instance_id, **facts):
+    return reply(transact(report.running, task_instance_id, **facts))
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields as fields_of
+from dataclasses import is_dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from flask import Response, current_app, g, request
+from marshmallow import fields
+
+from jobmon_client.states import Outcome
+from jobmon_server.actions.reporting.report_types import REPORTS
+from jobmon_server.actions.reporting.transition import Verdict
+from jobmon_server.config import Settings
+from jobmon_server.db.core.transaction import Database
+from jobmon_server.errors import Fenced, Invalid, JobmonServerError, Unknown
+from jobmon_server.principal import ANYBODY, Principal
+from jobmon_server.routes.fields.base import Schema, Text, Whole
+from jobmon_server.routes.http.blueprint import Blueprint, View
+from jobmon_server.routes.http.fast_load import loader_of
+from jobmon_server.routes.http.request_body import json_body, load
+
+PREFIX = "/api/v1"
+JSON = "application/json"
+USUAL_REFUSALS = (404, 409, 422, 503)
+REFUSALS: dict[str, type[JobmonServerError]] = {
+    Outcome.INVALID: Invalid,
+    Outcome.FENCED: Fenced,
+    Outcome.UNKNOWN: Unknown,
+}
+
+Result = TypeVar("Result")
+
+
+class Detail(Schema):
+    """One thing that is wrong: 422 names the field and its problem, other refusals say what they know."""
+
+    field = Text()
+    problem = Text()
+    what = Text()
+    id = fields.Raw(
+        metadata={"description": "the id asked for: a number, or words where it is made of several"}
+    )
+    retry_after = fields.Float()
+    table = Text()
+    column = Text()
+
+
+class Reason(Schema):
+    """Why it was refused."""
+
+    code = Text(required=True)
+    message = Text(required=True)
+    details = fields.List(fields.Nested(Detail), required=True)
+
+
+class Refusal(Schema):
+    """The reply to anything that was not done."""
+
+    outcome = Text(allow_none=True, required=True)
+    status = Text(allow_none=True)
+    task_status = Text(allow_none=True)
+    report_by = fields.DateTime(allow_none=True)
+    task_instance_id = Whole()
+    applied = Whole()
+    matched = Whole()
+    digest = Text()
+    commands = fields.List(fields.Dict())
+    acknowledged = fields.List(fields.Dict())
+    error = fields.Nested(Reason, required=True)
+
+
+def blueprint(name: str, description: str) -> Blueprint:
+    """Make the blueprint of one caller; `description` heads its routes in the OpenAPI document."""
+    return Blueprint(name, __name__, url_prefix=PREFIX, description=description)
+
+
+def database() -> Database:
+    """Return this application's door to the database, for acts that take more than one transaction."""
+    door: Database = current_app.extensions["jobmon"].database
+    return door
+
+
+def settings() -> Settings:
+    """Return what this server goes by."""
+    known: Settings = current_app.extensions["jobmon"].settings
+    return known
+
+
+def principal() -> Principal:
+    """Return who makes this request."""
+    who: Principal = g.get("principal", ANYBODY)
+    return who
+
+
+def actor() -> str | None:
+    """Return the name of who makes this request, as the journal has it; null without authentication."""
+    return principal().name
+
+
+def report(task_instance_id: int, name: str, facts: Mapping[str, Any]) -> Verdict:
+    """Apply one report, by its name."""
+    verdict: Verdict = current_app.extensions["jobmon"].together.report(
+        task_instance_id, REPORTS[name](**facts)
+    )
+    return verdict
+
+
+def transact(action: Callable[..., Result], *args: Any, **facts: Any) -> Result:
+    """Run an action in one transaction of this application's database."""
+    result: Result = current_app.extensions["jobmon"].database.transact(action, *args, **facts)
+    return result
+
+
+def read(query: Callable[..., Result], *args: Any, **facts: Any) -> Result:
+    """Run a query in one snapshot of this application's database."""
+    result: Result = current_app.extensions["jobmon"].database.read(query, *args, **facts)
+    return result
+
+
+def post(
+    at: Blueprint,
+    rule: str,
+    *,
+    body: type[Schema] = Schema,
+    reply: type[Schema] | None = None,
+    success: Sequence[int] = (200,),
+    refusals: Sequence[int] = USUAL_REFUSALS,
+    media: str = JSON,
+) -> Callable[[Callable[..., Response]], View]:
+    """Route POST: the view gets the path's ids and the body's fields; all is in the OpenAPI document."""
+
+    def describe() -> dict[str, Any]:
+        required = any(field.required for field in body().load_fields.values())
+        return {
+            "requestBody": {"content": {JSON: {"schema": body}}, "required": required},
+            "responses": _responses(reply, success, (*refusals, 413), media),
+        }
+
+    def decorate(route: Callable[..., Response]) -> View:
+        @wraps(route)
+        def view(**path: Any) -> Response:
+            return route(**path, **load(loader_of(body), json_body()))
+
+        return at.operate(rule, "POST", view, describe)
+
+    return decorate
+
+
+def get(
+    at: Blueprint,
+    rule: str,
+    *,
+    query: type[Schema] = Schema,
+    reply: type[Schema] | None = None,
+    success: Sequence[int] = (200,),
+    refusals: Sequence[int] = (404, 503),
+    media: str = JSON,
+) -> Callable[[Callable[..., Response]], View]:
+    """Route GET: the view gets the path's ids and the query's fields (strings, or what the schema makes of them).
+
+    `media` is what success replies with, each piece of it as `reply` says.
+    """
+
+    def describe() -> dict[str, Any]:
+        return {
+            "parameters": [{"in": "query", "schema": query}] if query().load_fields else [],
+            "responses": _responses(reply, success, (*refusals, 422), media),
+        }
+
+    def decorate(route: Callable[..., Response]) -> View:
+        @wraps(route)
+        def view(**path: Any) -> Response:
+            return route(**path, **load(loader_of(query), asked()))
+
+        return at.operate(rule, "GET", view, describe)
+
+    return decorate
+
+
+def asked() -> dict[str, Any]:
+    """Return the query: text by name, or, where a name is given more than once, a list of texts."""
+    return {
+        name: texts[0] if len(texts) == 1 else texts
+        for name, texts in request.args.to_dict(flat=False).items()
+    }
+
+
+def _responses(
+    reply: type[Schema] | None, success: Sequence[int], refusals: Iterable[int], media: str = JSON
+) -> dict[str, Any]:
+    """Describe replies for OpenAPI."""
+    good = {code: _response(code, reply or Schema, media) for code in success}
+    bad = {code: _response(code, Refusal, JSON) for code in (*refusals, 500)}
+    return {str(code): described for code, described in sorted({**good, **bad}.items())}
+
+
+def _response(code: int, schema: type[Schema], media: str) -> dict[str, Any]:
+    """Describe one reply; not modified is the one without a body."""
+    described: dict[str, Any] = {"description": HTTPStatus(code).phrase}
+    if code != HTTPStatus.NOT_MODIFIED:
+        described["content"] = {media: {"schema": schema}}
+    if code == HTTPStatus.SERVICE_UNAVAILABLE:
+        described["headers"] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
+    return described
+
+
+def refusal_response(code: int) -> dict[str, Any]:
+    """Describe a refusal that is added to a finished document."""
+    described = _response(code, Refusal, JSON)
+    described["content"][JSON]["schema"] = {"$ref": "#/components/schemas/Refusal"}
+    return described
+
+
+def _plain(value: Any) -> Any:
+    """Turn what JSON does not know into what it does."""
+    if isinstance(value, datetime):
+        utc = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        return utc.isoformat(timespec="microseconds") + "Z"
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields_of(value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+encode = json.JSONEncoder(default=_plain, separators=(",", ":"), allow_nan=False).encode
+
+
+def reply(result: Any, status: int = 200) -> Response:
+    """Make the reply of a dataclass or a mapping; a refused `outcome` in it sets status and `error`.
+
+    Times are naive UTC, as the database gives them. A `message` beside a refused outcome becomes the error's.
+    """
+    body: dict[str, Any] = dict(result) if isinstance(result, Mapping) else _plain(result)
+    refusal = REFUSALS.get(body.get("outcome", ""))
+    if refusal is not None and "error" not in body:
+        message = body.pop("message", None) or (refusal.__doc__ or "").splitlines()[0]
+        body["error"] = {"code": refusal.code, "message": message, "details": body.pop("details", [])}
+    return answer(body, refusal.http_status if refusal else status)
+
+
+class Answer(Response):
+    """A reply that remembers its outcome for the log."""
+
+    outcome: str | None = None
+
+
+def answer(body: Mapping[str, Any], status: int) -> Answer:
+    """Put a finished body on the wire."""
+    made = Answer(encode(body), status, content_type=JSON)
+    made.outcome = body.get("outcome")
+    return made

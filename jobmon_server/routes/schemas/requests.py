@@ -1,0 +1,148 @@
+"""Bodies that several routes take, those of the reports above all: each field as DESIGN §5 names it."""
+
+from __future__ import annotations
+
+from jobmon_client.states import TaskInstanceStatus
+from jobmon_server.db.schema.columns import NAME_LENGTH, REASON_LENGTH
+from jobmon_server.fsm.task_instance import ERROR_STATES
+from jobmon_server.routes.fields.base import (
+    LARGEST_RESULT,
+    Attributes,
+    Exact,
+    Id,
+    Increment,
+    Name,
+    Result,
+    Schema,
+    Text,
+    Whole,
+    Word,
+)
+from jobmon_server.routes.fields.metrics import AttemptAttributes, Line, Metrics
+from jobmon_server.routes.http.fast_load import Items
+
+LARGEST_BATCH = 10_000
+MOST_ACKNOWLEDGED = 1_000
+LARGEST_LIMIT = 2**31 - 1
+MOST_TASKS = 100_000
+
+
+def error_state(**options: object) -> Word[TaskInstanceStatus]:
+    """Make the field that says how an instance failed."""
+    return Word(ERROR_STATES, **options)
+
+
+class Deadline(Schema):
+    """A report that moves a deadline."""
+
+    next_report_increment = Increment(required=True)
+
+
+class Why(Schema):
+    """Why it is done."""
+
+    reason = Text()
+
+
+class ArrayLimit(Schema):
+    """An array and how many of its tasks may be live at once; null for no limit."""
+
+    name = Exact(0, 255, required=True)
+    max_concurrently_running = Whole(minimum=0, maximum=LARGEST_LIMIT, load_default=None, allow_none=True)
+
+
+class WorkerReport(Schema):
+    """What every worker says with every report."""
+
+    worker_id = Name(required=True)
+
+
+class Running(Deadline, WorkerReport):
+    """The worker is about to start the command."""
+
+    nodename = Text(required=True)
+    process_group_id = Id(required=True)
+    distributor_id = Name()
+    stdout = Text()
+    stderr = Text()
+
+
+class Acknowledgement(Schema):
+    """A command that its worker has, with what the worker made of it in words."""
+
+    command_id = Id(required=True)
+    result = Text(LARGEST_RESULT)
+
+
+class Heartbeat(Deadline, WorkerReport):
+    """The worker lives."""
+
+    distributor_id = Name()
+    stdout = Text()
+    stderr = Text()
+    metrics = Metrics()
+    progress = Line(NAME_LENGTH)
+    attributes = AttemptAttributes()
+    acknowledged = Items(Acknowledgement, maximum=MOST_ACKNOWLEDGED)
+
+
+class Done(WorkerReport):
+    """The command succeeded."""
+
+    distributor_id = Name()
+    nodename = Text()
+    stdout = Text()
+    stderr = Text()
+    stdout_log = Text()
+    stderr_log = Text()
+    usage = Attributes()
+    result = Result(allow_none=True)
+    attributes = AttemptAttributes()
+
+
+class WorkerError(Done):
+    """The command failed, or was killed because it was told to stop."""
+
+    error_state = error_state(required=True)
+    error_description = Text(required=True)
+    reason_code = Exact(1, REASON_LENGTH)
+
+
+class DistributorId(Deadline):
+    """The cluster accepted an instance under this id."""
+
+    distributor_id = Name(required=True)
+
+
+class NoDistributorId(Schema):
+    """The submission failed."""
+
+    error_message = Text(required=True)
+    reason_code = Exact(1, REASON_LENGTH)
+
+
+class KnownError(NoDistributorId):
+    """The distributor knows how an instance ended."""
+
+    error_state = error_state(required=True)
+    distributor_id = Name()
+    nodename = Text()
+
+
+class UnknownError(KnownError):
+    """The reconciler gives an instance up."""
+
+    error_state = error_state()
+
+
+#: The body of each report that is about one instance.
+REPORT_BODIES: dict[str, type[Schema]] = {
+    "log_running": Running,
+    "log_report_by": Heartbeat,
+    "log_done": Done,
+    "log_error_worker_node": WorkerError,
+    "log_distributor_id": DistributorId,
+    "log_no_distributor_id": NoDistributorId,
+    "log_known_error": KnownError,
+    "log_unknown_error": UnknownError,
+}

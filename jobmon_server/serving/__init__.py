@@ -1,0 +1,1 @@
+"""The HTTP server and the file that says where it listens."""
