@@ -42,7 +42,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(slots=True)
-class Trouble:
+class FailedTry:
     """Why a try brought no answer; `wait` is how many seconds the server asked for, `status` what it said if it spoke."""
 
     text: str
@@ -58,7 +58,7 @@ class Failing:
         self._count = 0
         self._since = 0.0
 
-    def lasts(self, trouble: Trouble) -> bool:
+    def lasts(self, trouble: FailedTry) -> bool:
         """Take in one more trouble; tell whether the server has failed too often for too long."""
         if trouble.status != FAILED:
             self._count = 0
@@ -141,7 +141,7 @@ class Http:
         data: bytes | None,
         query: Mapping[str, Any] | None,
         accept: Collection[int],
-    ) -> dict[str, Any] | Trouble:
+    ) -> dict[str, Any] | FailedTry:
         """Return the reply's body, or what was wrong."""
         try:
             reply = self._session().request(
@@ -152,15 +152,15 @@ class Http:
             requests.Timeout,
             requests.exceptions.ChunkedEncodingError,
         ) as error:
-            return Trouble(f"{type(error).__name__}: {error}")
+            return FailedTry(f"{type(error).__name__}: {error}")
         except requests.RequestException as error:  # a bad address, say: no retry will mend it
             raise JobmonError(f"{method} {self.base_url}{PREFIX}{path}: {error}") from error
         if reply.status_code in AGAIN:
             wait = seconds(reply.headers.get("Retry-After"))
-            return Trouble(f"HTTP status {reply.status_code}", wait, reply.status_code)
+            return FailedTry(f"HTTP status {reply.status_code}", wait, reply.status_code)
         body = json_object(reply.content)
         if reply.ok or reply.status_code in accept:
-            return Trouble("the reply is no JSON object") if body is None else body
+            return FailedTry("the reply is no JSON object") if body is None else body
         raise ERRORS.get(reply.status_code, ReplyError)(reply.status_code, body or {})
 
     def lines(self, path: str, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

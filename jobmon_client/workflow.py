@@ -2,4 +2,6 @@
 
 from jobmon_client.deprecation import moved
 
-__getattr__ = moved(__name__, "jobmon_client.running.workflow", "Task", "TaskTemplate", "Workflow", "resume", "wait")
+__getattr__ = moved(
+    __name__, "jobmon_client.running.workflow", "Task", "TaskTemplate", "Workflow", "resume", "wait"
+)

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import structlog
 from flask import Flask, Response, current_app, g, request
 
-from jobmon_server.actions.reporting.group_commit import Together
+from jobmon_server.actions.reporting.group_commit import GroupCommit
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.pages import views
 from jobmon_server.routes import BLUEPRINTS
 from jobmon_server.routes.api import health, metrics
 from jobmon_server.routes.http import authentication, error_handlers, openapi
-from jobmon_server.routes.http.long_poll import Waiters
-from jobmon_server.shared_counters import Tally
+from jobmon_server.routes.http.long_poll import LongPolls
+from jobmon_server.shared_counters import SharedCounters
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +28,8 @@ class Jobmon:
 
     database: Database
     settings: Settings
-    together: Together
-    waiters: Waiters
+    together: GroupCommit
+    waiters: LongPolls
 
 
 def create_app(
@@ -42,7 +42,7 @@ def create_app(
     settings = settings or Settings()
     app = Flask("jobmon_server", static_folder=None, template_folder=None)
     app.extensions["jobmon"] = Jobmon(
-        database, settings, Together(database), Waiters(settings.threads, closing)
+        database, settings, GroupCommit(database), LongPolls(settings.threads, closing)
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.max_content_length
     error_handlers.install(app)
@@ -70,7 +70,7 @@ def _log_request(response: Response) -> Response:
     """Count the request and log it once, after it: quietly when it succeeded."""
     seconds = time.perf_counter() - g.started
     rule = request.url_rule.rule if request.url_rule else ""
-    tally: Tally = current_app.extensions["jobmon"].database.tally
+    tally: SharedCounters = current_app.extensions["jobmon"].database.tally
     tally.request(request.method, rule, response.status_code, seconds)
     write = log.debug if response.status_code < 400 else log.info
     write(

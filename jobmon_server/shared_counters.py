@@ -30,7 +30,7 @@ OTHER = "other"
 Key = tuple[Any, ...]
 
 
-class Noted(NamedTuple):
+class CommittedMove(NamedTuple):
     """What one transaction did, to be counted after its commit: `to` None is no edge, `seconds` were spent in `was`."""
 
     was: TaskInstanceStatus | None
@@ -166,7 +166,7 @@ CALLBACKS = _layout.add(
 COURIER_FAILURES = _layout.add("jobmon_courier_failures", "Rounds of the courier that failed.")
 
 
-class Tally:
+class SharedCounters:
     """The counting of one process."""
 
     def __init__(self, board: Board | None = None, slot: int = 0) -> None:
@@ -210,7 +210,7 @@ class Tally:
             self._cells[self._requests.index[*known, said]] += 1
             self._observe(self._latency, known, seconds)
 
-    def record(self, noted: Iterable[Noted]) -> None:
+    def record(self, noted: Iterable[CommittedMove]) -> None:
         """Count what a transaction did, now that it has been committed."""
         cells = self._cells
         with self._lock:

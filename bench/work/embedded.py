@@ -11,7 +11,7 @@ from bench.peers import prefect
 from bench.peers.environment import PeerMissing
 from bench.support.bench import Bench, interleaved, say
 from bench.work.life import life
-from jobmon_server.bench.caller import Wire
+from jobmon_server.bench.caller import Caller
 from jobmon_server.bench.figures import measured
 from jobmon_server.bench.load import drive
 from jobmon_server.bench.requests import lives
@@ -26,7 +26,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     seconds = bench.scale.seconds
     with ExitStack() as stack:
         server = stack.enter_context(bench.server(f"sqlite:///{bench.directory / 'embedded.db'}"))
-        wire = stack.enter_context(Wire(server.url))
+        wire = stack.enter_context(Caller(server.url))
 
         def ours(clients: int) -> dict[str, Any]:
             _, ids = life(wire, max(100, int(ENOUGH * seconds)))

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.support.bench import Bench, say
 from bench.support.memory import memory_mib
-from jobmon_server.bench.caller import Wire
+from jobmon_server.bench.caller import Caller
 from jobmon_server.bench.machine import family
 from jobmon_server.bench.numbers import exponent, significant, spread
 from jobmon_server.bench.workflow_life import STEPS, Life
@@ -18,7 +18,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     sizes = bench.scale.life_sizes
     seconds: dict[int, dict[str, list[float]]] = {size: defaultdict(list) for size in sizes}
     memory: dict[int, float] = {}
-    with bench.database() as url, bench.server(url) as server, Wire(server.url) as wire:
+    with bench.database() as url, bench.server(url) as server, Caller(server.url) as wire:
         life(wire, sizes[0])
         for number in range(bench.repetitions):
             for size in sizes:
@@ -44,7 +44,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     }
 
 
-def life(wire: Wire, size: int) -> tuple[dict[str, float], list[int]]:
+def life(wire: Caller, size: int) -> tuple[dict[str, float], list[int]]:
     """Take one workflow to LAUNCHED; seconds of each step, the calls alone, and the ids of its instances."""
     made = Life(wire, size)
     made.queue(wire)

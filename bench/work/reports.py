@@ -45,7 +45,7 @@ class Reports:
         meter = self._bench.meter(server=self._server.process.pid)
         return measured(drive(self._server.url, scripts, clients, seconds=self._seconds), meter)
 
-    def bare(self, way: bare.Way, connections: int) -> dict[str, Any]:
+    def bare(self, way: bare.WritePattern, connections: int) -> dict[str, Any]:
         """The same rows without a server."""
         rows = self._enough * (8 if way.size > 1 else 1)
         block = fill(self._connection, rows, TaskInstanceStatus.LAUNCHED)

@@ -18,7 +18,7 @@ from jobmon_client.api.lookups import Reads
 from jobmon_client.api.replies import BatchReply, Claim, Reply, RunReply, run_reply
 from jobmon_client.api.retention import Keeping
 from jobmon_client.api.search import Search
-from jobmon_client.api.waiting import Waiting
+from jobmon_client.api.waiting import WaitCalls
 from jobmon_client.config import Settings, load
 from jobmon_client.errors import BadSetting, NotFound
 from jobmon_client.http import Http
@@ -26,7 +26,7 @@ from jobmon_client.http import Http
 REFUSALS = (404, 409)
 
 
-class Api(Reads, Acts, Limits, Keeping, Commands, Bulk, Waiting, Search):
+class Api(Reads, Acts, Limits, Keeping, Commands, Bulk, WaitCalls, Search):
     """The one client class: what owners, distributors and workers say; what else can be asked is in its groups."""
 
     @classmethod

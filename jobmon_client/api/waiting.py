@@ -17,7 +17,7 @@ STRETCH_SECONDS = 10.0
 """So long a call waits at most; a longer wait is made of several."""
 
 
-class Waiting(Calls):
+class WaitCalls(Calls):
     """NotFound where nothing has the id, unless a method says otherwise."""
 
     def submit(

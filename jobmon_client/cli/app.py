@@ -56,7 +56,7 @@ EXIT_CODES: dict[type[JobmonError], int] = {
 }
 
 
-class Door(click.Group):
+class ErrorGroup(click.Group):
     """Turns the client's errors into one sentence on stderr and an exit code."""
 
     def invoke(self, ctx: click.Context) -> object:
@@ -70,7 +70,9 @@ class Door(click.Group):
             sys.exit(code)
 
 
-@click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=ErrorGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(package_name="jobmon")
 @profile
 def jobmon(*, profile: str | None) -> None:

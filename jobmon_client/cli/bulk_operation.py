@@ -24,7 +24,7 @@ Body = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class OperationTerms:
     """Whom an act is about, and on which terms."""
 
     of: str
@@ -70,7 +70,7 @@ def on_terms(of: str, bounds: Iterable[str] = BOUNDS) -> Callable[[Command], Com
             if bool(conditions) == everything:
                 raise click.UsageError("say which: ids or filters, or else --all")
             within = {name: given.pop(name) for name in bounds}
-            return command(terms=Terms(of, conditions, everything, preview, **within), **given)
+            return command(terms=OperationTerms(of, conditions, everything, preview, **within), **given)
 
         decorated: Any = filters(of)(with_terms)
         for name, option in reversed(OPTIONS.items()):
@@ -119,7 +119,7 @@ yes = _term("--yes", is_flag=True, help="Do not ask first.")
 
 def carry_out(
     verb: str,
-    terms: Terms,
+    terms: OperationTerms,
     call: Callable[[Api, Body], Body],
     *,
     server_url: str | None,
@@ -219,7 +219,9 @@ def act_command(of: str, verb: str) -> click.Command:
     @reason
     @server
     @as_json
-    def run(*, terms: Terms, reason: str | None, server_url: str | None, as_json: bool, **facts: Any) -> None:
+    def run(
+        *, terms: OperationTerms, reason: str | None, server_url: str | None, as_json: bool, **facts: Any
+    ) -> None:
         def call(api: Api, asked: Body) -> Body:
             act = api.act_on_tasks if of == TASK else api.act_on_workflows
             return act(asked.pop(f"{of}_ids", None), verb, reason=reason, **asked, **facts)

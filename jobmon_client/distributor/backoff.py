@@ -11,14 +11,14 @@ Key = tuple[str | int, ...]
 
 
 @dataclass(slots=True)
-class Trouble:
+class StepFailures:
     """What went wrong so far."""
 
     failures: int
     due: float
 
 
-class Tries:
+class FailureBackoff:
     """Counts failures by key; a key waits longer after each, the last of the delays again and again."""
 
     def __init__(
@@ -28,7 +28,7 @@ class Tries:
         self._delays = delays
         self._most = most
         self._clock = clock
-        self._troubles: dict[Key, Trouble] = {}
+        self._troubles: dict[Key, StepFailures] = {}
 
     def is_due(self, key: Key) -> bool:
         """Whether it may be tried now."""
@@ -42,7 +42,7 @@ class Tries:
             self._troubles.pop(key, None)
             return True
         delay = self._delays[min(failures, len(self._delays)) - 1]
-        self._troubles[key] = Trouble(failures, self._clock() + delay)
+        self._troubles[key] = StepFailures(failures, self._clock() + delay)
         return False
 
     def succeeded(self, key: Key) -> None:

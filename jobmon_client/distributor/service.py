@@ -20,7 +20,7 @@ import structlog
 from jobmon_client.api.client import Api
 from jobmon_client.clusters.base import Cluster, ExitInfo
 from jobmon_client.config import Settings
-from jobmon_client.distributor.backoff import Tries
+from jobmon_client.distributor.backoff import FailureBackoff
 from jobmon_client.distributor.plugin_calls import asked
 from jobmon_client.distributor.steps import ATTEND, KEEP_ALIVE, WHEN_GIVEN_UP, Step, Watched
 from jobmon_client.distributor.submission import Submitter
@@ -69,7 +69,7 @@ class Distributor:
         self._claiming = True
         self.wants_more = True
         """Whether its last claim was filled: if not, nothing waits until somebody queues."""
-        self._tries = Tries(settings.step_retry_delays, settings.step_max_attempts)
+        self._tries = FailureBackoff(settings.step_retry_delays, settings.step_max_attempts)
         self._submitter = Submitter(api, cluster, cluster_name, settings.next_report_increment, self._tries)
         self._troubles: dict[int, str] = {}
         self._spool_dir = spool_dir

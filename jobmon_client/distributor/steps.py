@@ -35,7 +35,7 @@ class Watched:
         )
 
 
-class Desk(Protocol):
+class StepContext(Protocol):
     """What a step works with: the cluster's verbs, which raise ClusterError, and the server's."""
 
     def owns(self, watched: Watched) -> bool:
@@ -68,18 +68,18 @@ class Step(Protocol):
 
     __name__: str
 
-    def __call__(self, desk: Desk, watched: Sequence[Watched], /) -> None:
+    def __call__(self, desk: StepContext, watched: Sequence[Watched], /) -> None:
         """Do it."""
 
 
 class GivenUp(Protocol):
     """What is done about some for which a step failed too often, and why it failed."""
 
-    def __call__(self, desk: Desk, watched: Sequence[Watched], reason: str, /) -> None:
+    def __call__(self, desk: StepContext, watched: Sequence[Watched], reason: str, /) -> None:
         """Do it."""
 
 
-def extend(desk: Desk, watched: Sequence[Watched]) -> None:
+def extend(desk: StepContext, watched: Sequence[Watched]) -> None:
     """Keep alive what the cluster has, and submit what a lost reply kept from us."""
     # First: it does not need the cluster's answer.
     desk.resubmit(
@@ -93,7 +93,7 @@ def extend(desk: Desk, watched: Sequence[Watched]) -> None:
     desk.extend([one.task_instance_id for one in watched if one.distributor_id in alive])
 
 
-def kill(desk: Desk, watched: Sequence[Watched]) -> None:
+def kill(desk: StepContext, watched: Sequence[Watched]) -> None:
     """Cancel; what is gone is confirmed dead."""
     desk.cancel(watched)
     desk.report(
@@ -102,7 +102,7 @@ def kill(desk: Desk, watched: Sequence[Watched]) -> None:
     )
 
 
-def triage(desk: Desk, watched: Sequence[Watched]) -> None:
+def triage(desk: StepContext, watched: Sequence[Watched]) -> None:
     """Say how it ended, if the cluster knows, or that nobody does; what is alive is left to its heartbeat."""
     desk.report(
         _known(one, info.error_state, info.message)
@@ -112,7 +112,7 @@ def triage(desk: Desk, watched: Sequence[Watched]) -> None:
     )
 
 
-def give_up(desk: Desk, watched: Sequence[Watched]) -> None:
+def give_up(desk: StepContext, watched: Sequence[Watched]) -> None:
     """Take from the cluster what no worker spoke for in time; once gone, its task may be tried again."""
     desk.cancel(watched)
     desk.report(
@@ -121,7 +121,7 @@ def give_up(desk: Desk, watched: Sequence[Watched]) -> None:
     )
 
 
-def ended(desk: Desk, watched: Sequence[Watched]) -> Iterator[tuple[Watched, ExitInfo | None]]:
+def ended(desk: StepContext, watched: Sequence[Watched]) -> Iterator[tuple[Watched, ExitInfo | None]]:
     """Yield what is over, and how if the cluster knows.
 
     Of another distributor's instances only those count of which the cluster knows the end: that a cluster does not
@@ -149,7 +149,7 @@ def _known(one: Watched, error_state: str, message: str) -> dict[str, Any]:
     }
 
 
-def say_unknown(desk: Desk, watched: Sequence[Watched], reason: str) -> None:
+def say_unknown(desk: StepContext, watched: Sequence[Watched], reason: str) -> None:
     """Of these nobody can say how they ended: the cluster did not answer, again and again."""
     desk.report(
         {"task_instance_id": one.task_instance_id, "report": "log_unknown_error", "error_message": reason}

@@ -10,7 +10,7 @@ import structlog
 
 from jobmon_client.api.client import Api
 from jobmon_client.clusters.base import Batch, Cluster, Item
-from jobmon_client.distributor.backoff import Tries
+from jobmon_client.distributor.backoff import FailureBackoff
 from jobmon_client.distributor.plugin_calls import asked
 from jobmon_client.errors import ClusterError
 from jobmon_client.states import Outcome
@@ -22,7 +22,7 @@ SUBMIT = "submit"
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class DelayedBatch:
     """A batch that the cluster could not take, and why."""
 
     batch: Batch
@@ -32,7 +32,9 @@ class Waiting:
 class Submitter:
     """Hands batches to one cluster and tells the server what became of each item."""
 
-    def __init__(self, api: Api, cluster: Cluster, cluster_name: str, increment: float, tries: Tries) -> None:
+    def __init__(
+        self, api: Api, cluster: Cluster, cluster_name: str, increment: float, tries: FailureBackoff
+    ) -> None:
         """Promise the server to speak again of what was launched within `increment` seconds."""
         self._api = api
         self._cluster = cluster
@@ -40,7 +42,7 @@ class Submitter:
         self._increment = increment
         self._tries = tries
         self._seen: set[int] = set()
-        self._waiting: list[Waiting] = []
+        self._waiting: list[DelayedBatch] = []
 
     @property
     def waiting(self) -> list[int]:
@@ -71,7 +73,7 @@ class Submitter:
 
     def _drop_all_but(self, held: set[int]) -> None:
         """Of what waits keep only what is still ours: the rest was stopped meanwhile."""
-        kept: list[Waiting] = []
+        kept: list[DelayedBatch] = []
         for one in self._waiting:
             items = tuple(item for item in one.batch.items if item.task_instance_id in held)
             if items:
@@ -90,7 +92,7 @@ class Submitter:
             if self._tries.failed(key):
                 self._refuse(batch.items, reason)
             else:
-                self._waiting.append(Waiting(batch, reason))
+                self._waiting.append(DelayedBatch(batch, reason))
             return
         self._tries.succeeded(key)
         refused = [item for item in batch.items if item.array_step_id not in distributor_ids]

@@ -17,7 +17,7 @@ from jobmon_client.errors import JobmonError, Refused, Unreachable
 from jobmon_client.loop import run_every
 from jobmon_client.running.connection import LOCAL, Connection, connected
 from jobmon_client.running.interrupts import Interrupts
-from jobmon_client.running.services import Crew
+from jobmon_client.running.services import RunServices
 from jobmon_client.spec.definition import WorkflowDefinition, calls, checked
 from jobmon_client.states import LIVE_TASKS, WORKFLOW_OVER, WorkflowRunStatus, WorkflowStatus
 
@@ -155,7 +155,7 @@ class Execution:
         self._increment = connection.settings.run_increment
         # A server that is lost in the middle is waited for: commands live on, and their results with them.
         self._api = connection.another(budget=None, stop=interrupts.first)
-        self._crew = Crew(
+        self._crew = RunServices(
             connection.settings,
             clusters,
             on_change=self._changed.set,

@@ -18,7 +18,7 @@ from jobmon_client.http import Http
 JOIN_TIMEOUT = 5.0
 
 
-class Crew:
+class RunServices:
     """Everything that runs beside the main loop; made of parts that can each be lost without losing a result."""
 
     def __init__(

@@ -5,24 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from jobmon_server.background.leader_job import Duty
+from jobmon_server.background.leader_job import LeaderJob
 from jobmon_server.background.reaper import Reaper
-from jobmon_server.background.retention import Keeper
-from jobmon_server.background.webhooks import Courier
+from jobmon_server.background.retention import RetentionJob
+from jobmon_server.background.webhooks import WebhookJob
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
 
-Kind = Callable[[Database, Settings, threading.Event], Duty]
+Kind = Callable[[Database, Settings, threading.Event], LeaderJob]
 
-KINDS: tuple[Kind, ...] = (Reaper, Keeper, Courier)
+KINDS: tuple[Kind, ...] = (Reaper, RetentionJob, WebhookJob)
 
 
-class Duties:
+class LeaderJobs:
     """The threads of the duties, and the event that ends them and whatever else waits in this process."""
 
     def __init__(self, database: Database, settings: Settings, stopping: threading.Event) -> None:
         """Make one of each kind."""
-        self._duties: list[Duty] = [kind(database, settings, stopping) for kind in KINDS]
+        self._duties: list[LeaderJob] = [kind(database, settings, stopping) for kind in KINDS]
         self._stopping = stopping
 
     def start(self) -> None:

@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
-class Duty(ABC):
+class LeaderJob(ABC):
     """A thread that takes a step every `period` seconds while it leads; its steps must be safe beside another's all the same.
 
     Duties of one process share the event that ends them.

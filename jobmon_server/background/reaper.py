@@ -8,7 +8,7 @@ from dataclasses import asdict
 import structlog
 
 from jobmon_server.actions.reporting.deadlines import Reaped, reap
-from jobmon_server.background.leader_job import Duty
+from jobmon_server.background.leader_job import LeaderJob
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.shared_counters import FAILURES, LAST_PASS, PASSES
@@ -16,7 +16,7 @@ from jobmon_server.shared_counters import FAILURES, LAST_PASS, PASSES
 log = structlog.get_logger(__name__)
 
 
-class Reaper(Duty):
+class Reaper(LeaderJob):
     """Safe beside others, for each write looks again under its lock."""
 
     name = "reaper"

@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 import structlog
 
-from jobmon_server.actions.retention.retention_pass import Kept, keep
-from jobmon_server.background.leader_job import Duty
+from jobmon_server.actions.retention.retention_pass import RetentionResult, keep
+from jobmon_server.background.leader_job import LeaderJob
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.shared_counters import KEEPER_FAILURES, KEEPER_PASSES, KEPT
@@ -16,7 +16,7 @@ from jobmon_server.shared_counters import KEEPER_FAILURES, KEEPER_PASSES, KEPT
 log = structlog.get_logger(__name__)
 
 
-class Keeper(Duty):
+class RetentionJob(LeaderJob):
     """Safe beside others, for each write looks again under its lock; between two batches it can be ended."""
 
     name = "keeper"
@@ -28,7 +28,7 @@ class Keeper(Duty):
         self._settings = settings
         self._journal_after = 0
 
-    def step(self) -> Kept:
+    def step(self) -> RetentionResult:
         """Do one pass."""
         kept = keep(
             self.database,
@@ -41,7 +41,7 @@ class Keeper(Duty):
         return kept
 
 
-def tell(database: Database, kept: Kept) -> None:
+def tell(database: Database, kept: RetentionResult) -> None:
     """Count a pass, and log what it did."""
     database.tally.count(KEEPER_PASSES)
     for what in ("flagged", "purged", "removed", "failed"):

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from jobmon_server.actions.admin import outbox as actions
-from jobmon_server.actions.admin.outbox import Taken
+from jobmon_server.actions.admin.outbox import DueCallback
 from jobmon_server.background.http_post import Undelivered, post
-from jobmon_server.background.leader_job import Duty
+from jobmon_server.background.leader_job import LeaderJob
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.reads.lookups import read_workflow
@@ -29,7 +29,7 @@ LONGEST_ERROR = 1_000
 log = structlog.get_logger(__name__)
 
 
-class Courier(Duty):
+class WebhookJob(LeaderJob):
     """Delivers at least once: twice if it dies between an answer and the note of it."""
 
     name = "courier"
@@ -75,7 +75,7 @@ class Courier(Duty):
         log.warning("callback not delivered", callback_id=callback_id, attempt=taken.attempt, error=error)
         return False
 
-    def _post(self, taken: Taken) -> str | None:
+    def _post(self, taken: DueCallback) -> str | None:
         """Post the news as it stands now; return why it was not taken, or None if it was."""
         try:
             known = self.database.read(read_workflow, taken.workflow_id)

@@ -48,7 +48,7 @@ Connection: TypeAlias = "pymysql.Connection[Cursor]"
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class WritePattern:
     """One way to move rows: how many in a transaction, and whether they are locked first."""
 
     size: int = 1
@@ -70,9 +70,9 @@ class Way:
             load.errors += len(ids) - moved
 
 
-LOCKED = Way(is_locked=True)
-GUARDED = Way()
-HUNDRED = Way(size=100)
+LOCKED = WritePattern(is_locked=True)
+GUARDED = WritePattern()
+HUNDRED = WritePattern(size=100)
 
 
 def connect(url: str) -> Connection:
@@ -92,7 +92,7 @@ def connect(url: str) -> Connection:
 
 def _child(
     url: str,
-    way: Way,
+    way: WritePattern,
     ids: Sequence[int],
     seconds: float,
     start: Barrier,
@@ -116,7 +116,7 @@ def _child(
     answer.close()
 
 
-def move(url: str, way: Way, ids: Sequence[int], connections: int, seconds: float) -> Load:
+def move(url: str, way: WritePattern, ids: Sequence[int], connections: int, seconds: float) -> Load:
     """Move as many of these instances, LAUNCHED all of them, as can be moved in that time."""
     share = len(ids) // connections
     pieces = [ids[number * share : (number + 1) * share] for number in range(connections)]

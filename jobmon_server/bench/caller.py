@@ -14,7 +14,7 @@ from jobmon_server.errors import JobmonServerError
 TIMEOUT = 600
 
 
-class Wire:
+class Caller:
     """Calls of one server; `seconds` is what the last one took."""
 
     def __init__(self, url: str, token: str = "") -> None:

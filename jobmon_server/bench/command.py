@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import make_url
 
 from jobmon_server.bench import bare, measurements
-from jobmon_server.bench.caller import Wire
+from jobmon_server.bench.caller import Caller
 from jobmon_server.bench.figures import said_settings
 from jobmon_server.bench.load import PREFIX
 from jobmon_server.bench.machine import machine, versions
@@ -26,7 +26,7 @@ SQLITE_SETTINGS = {"journal_mode": "wal", "synchronous": "full"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BenchOptions:
     """How it is to be measured, and whom to tell what goes on."""
 
     clients: Sequence[int]
@@ -34,7 +34,7 @@ class Asked:
     say: Callable[[str], None]
 
 
-def on_database(asked: Asked, url: str, flags: dict[str, Any]) -> dict[str, Any]:
+def on_database(asked: BenchOptions, url: str, flags: dict[str, Any]) -> dict[str, Any]:
     """Measure a server of this user's settings on an empty database, which is empty again afterwards."""
     with tempfile.TemporaryDirectory(prefix="jobmon-bench-") as directory:
         own = {"database_url": url, "data_dir": directory, "host": "127.0.0.1", "port": 0, "auth": False}
@@ -58,7 +58,7 @@ def on_database(asked: Asked, url: str, flags: dict[str, Any]) -> dict[str, Any]
             return about | {"figures": _measure(session)}
 
 
-def on_server(asked: Asked, url: str, token: str) -> dict[str, Any]:
+def on_server(asked: BenchOptions, url: str, token: str) -> dict[str, Any]:
     """Measure a server that runs by workflows of its own, which are deleted afterwards through the API."""
     address = _address(url)
     session = measurements.Session(
@@ -76,7 +76,7 @@ def on_server(asked: Asked, url: str, token: str) -> dict[str, Any]:
 def _measure(session: measurements.Session) -> dict[str, Any]:
     """Measure; say in a sentence that there is no server, or no longer one."""
     try:
-        with Wire(session.url, session.token) as wire:
+        with Caller(session.url, session.token) as wire:
             wire.get("/health")
         return measurements.measure(session)
     except (OSError, EOFError) as error:  # the end of a process of the driver

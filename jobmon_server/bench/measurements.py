@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from jobmon_server.bench import bare
-from jobmon_server.bench.caller import Wire
+from jobmon_server.bench.caller import Caller
 from jobmon_server.bench.figures import measured
 from jobmon_server.bench.load import Load, Script, drive, request, with_token
 from jobmon_server.bench.machine import Meter, family
@@ -46,7 +46,7 @@ class Session:
 
     def life(self, size: int) -> Life:
         """Bind a workflow for so many tasks."""
-        with Wire(self.url, self.token) as wire:
+        with Caller(self.url, self.token) as wire:
             life = Life(wire, size, self.name)
         self.made.append(life)
         return life
@@ -54,7 +54,7 @@ class Session:
     def launched(self, size: int) -> Life:
         """Take a workflow of so many tasks to LAUNCHED."""
         life = self.life(size)
-        with Wire(self.url, self.token) as wire:
+        with Caller(self.url, self.token) as wire:
             life.queue(wire)
             life.launch(wire)
         return life
@@ -92,7 +92,7 @@ def finish(session: Session) -> list[int]:
         # What lives would have to be waited for: end it.
         alone = [(one,) for script in _batches(life.ids, reports) for one in script]
         session.drive(alone, 1, is_timed=False)
-        with Wire(session.url, session.token) as wire:
+        with Caller(session.url, session.token) as wire:
             body = {"force": True, "reason": "its bench is over"}
             if not wire.post(f"/workflow/{life.workflow_id}/delete", body)["is_removed"]:
                 left.append(life.workflow_id)
@@ -160,7 +160,7 @@ def _claims(session: Session) -> Figures:
             (claim(f"distributor-{number}", life.cluster, CLAIMED),)
             for number in range(calls + calls // SPARE)
         ]
-        with Wire(session.url, session.token) as wire:
+        with Caller(session.url, session.token) as wire:
             life.queue(wire)
             meter = session.meter()
             load = session.drive(scripts, clients)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from jobmon_server.bench.caller import Wire
+from jobmon_server.bench.caller import Caller
 from jobmon_server.bench.requests import HOLDER, LONG
 from jobmon_server.errors import JobmonServerError
 
@@ -17,7 +17,7 @@ STEPS = ("bind", "queue", "claim", "launch")
 class Life:
     """One workflow of so many tasks on a cluster of its own; `seconds` by step are of the calls alone."""
 
-    def __init__(self, wire: Wire, size: int, name: str = "life") -> None:
+    def __init__(self, wire: Caller, size: int, name: str = "life") -> None:
         """Bind the workflow, without tasks."""
         self._size = size
         self.seconds: dict[str, float] = defaultdict(float)
@@ -25,7 +25,7 @@ class Life:
         self.workflow_id: int = wire.post("/workflow", {"name": name})["workflow_id"]
         self.cluster = f"life-{self.workflow_id}"
 
-    def queue(self, wire: Wire) -> None:
+    def queue(self, wire: Caller) -> None:
         """Bind the tasks and queue all of them."""
         tasks = [
             {"name": f"task-{number}", "command": f"echo {number}", "cluster": self.cluster}
@@ -40,7 +40,7 @@ class Life:
             self._expect(batches, "queued")
             self.ids += [id for one in batches for id in one["task_instance_ids"]]
 
-    def launch(self, wire: Wire) -> None:
+    def launch(self, wire: Caller) -> None:
         """Claim them and say that they were launched."""
         claimed = self.claim(wire)
         for batch in claimed:
@@ -53,7 +53,7 @@ class Life:
             self._expect(self._post(wire, "launch", path, body)["applied"] == len(steps), "launched")
         self.ids = [one["task_instance_id"] for batch in claimed for one in batch["task_instances"]]
 
-    def claim(self, wire: Wire) -> list[dict[str, Any]]:
+    def claim(self, wire: Caller) -> list[dict[str, Any]]:
         """Claim all that are queued; return their batches."""
         claimed: list[dict[str, Any]] = []
         while sum(len(one["task_instances"]) for one in claimed) < self._size:
@@ -62,7 +62,7 @@ class Life:
             claimed += batches
         return claimed
 
-    def claim_some(self, wire: Wire) -> list[dict[str, Any]]:
+    def claim_some(self, wire: Caller) -> list[dict[str, Any]]:
         """Claim what one call may; return the batches."""
         body = {"distributor": HOLDER, "cluster": self.cluster, "limit": CALL, "next_report_increment": LONG}
         batches: list[dict[str, Any]] = self._post(
@@ -70,7 +70,7 @@ class Life:
         )["batches"]
         return batches
 
-    def _post(self, wire: Wire, step: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _post(self, wire: Caller, step: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
         reply = wire.post(path, body)
         self.seconds[step] += wire.seconds
         return reply

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from jobmon_server.cli import bench, db, fsm, serving, settings, tokens
-from jobmon_server.cli.base import Commands
+from jobmon_server.cli.base import CommandGroup
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """The Jobmon server. Settings come from flags, then JOBMON_* variables, then server.toml."""
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class Commands(click.Group):
+class CommandGroup(click.Group):
     """A group whose commands end with our errors' exit codes, and a sentence instead of a traceback."""
 
     def invoke(self, context: click.Context) -> Any:

@@ -68,7 +68,7 @@ def bench(
         raise ConfigurationError(
             "Name an empty database (--database-url) or a server (--server), one of the two; no setting is taken for it."
         )
-    asked = command.Asked(clients, seconds, lambda line: click.echo(line, err=True))
+    asked = command.BenchOptions(clients, seconds, lambda line: click.echo(line, err=True))
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was made is taken away first
     try:
         if database_url is not None:

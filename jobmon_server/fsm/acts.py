@@ -13,7 +13,7 @@ from jobmon_server.fsm.task_instance import TASK_INSTANCE, when_stopped
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class TaskWithInstance:
     """A task and its current instance, both locked; `task_instance` is None for a task that never had one."""
 
     task: T
@@ -39,7 +39,7 @@ class Act:
     requeue: bool = False
 
 
-def plan_start_afresh(was: Subject) -> Act:
+def plan_start_afresh(was: TaskWithInstance) -> Act:
     """Cold resume, terminate, rerun of a live task: close the instance, then the task starts with attempts 0.
 
     An instance that nobody holds closes at once, and its task is REGISTERING in the same transaction; another is
@@ -55,7 +55,7 @@ def plan_start_afresh(was: Subject) -> Act:
     return Act(Outcome.APPLIED, was.task, was.num_attempts, to, requeue=True)
 
 
-def plan_stop(was: Subject) -> Act:
+def plan_stop(was: TaskWithInstance) -> Act:
     """Stop a task for good: STOPPED at once; what may run of it is told to stop and is an orphan from then on."""
     if was.task is T.STOPPED:
         return Act(Outcome.DUPLICATE, was.task, was.num_attempts)
@@ -66,7 +66,7 @@ def plan_stop(was: Subject) -> Act:
     return Act(Outcome.APPLIED, T.STOPPED, was.num_attempts, to, orphan=instance is not None)
 
 
-def plan_pause(was: Subject) -> Act:
+def plan_pause(was: TaskWithInstance) -> Act:
     """Pause a task that does not run; an unclaimed instance is withdrawn and its attempt given back."""
     if was.task is T.PAUSED:
         return Act(Outcome.DUPLICATE, was.task, was.num_attempts)
@@ -77,24 +77,24 @@ def plan_pause(was: Subject) -> Act:
     return Act(Outcome.APPLIED, T.PAUSED, max(0, was.num_attempts - 1), when_stopped(was.task_instance))
 
 
-def plan_play(was: Subject) -> Act:
+def plan_play(was: TaskWithInstance) -> Act:
     """Let a paused task go on."""
     return _to_registering(was, ACTS["play"].sources, was.num_attempts)
 
 
-def plan_retry(was: Subject) -> Act:
+def plan_retry(was: TaskWithInstance) -> Act:
     """Give a task that failed for good its attempts again."""
     return _to_registering(was, ACTS["retry"].sources, 0)
 
 
-def plan_rerun(was: Subject) -> Act:
+def plan_rerun(was: TaskWithInstance) -> Act:
     """Run a task again from whatever it is."""
     if was.task in LIVE:
         return plan_start_afresh(was)
     return _to_registering(was, ACTS["rerun"].sources, 0)
 
 
-def _to_registering(was: Subject, sources: frozenset[T], num_attempts: int) -> Act:
+def _to_registering(was: TaskWithInstance, sources: frozenset[T], num_attempts: int) -> Act:
     if was.task is T.REGISTERING:
         return Act(Outcome.DUPLICATE, was.task, was.num_attempts)
     if was.task not in sources or not TASK.allows(was.task, T.REGISTERING):
@@ -106,11 +106,11 @@ def _to_registering(was: Subject, sources: frozenset[T], num_attempts: int) -> A
 class Verb:
     """An act by name: its plan, the task statuses that it may change, and the one that needs no change."""
 
-    plan: Callable[[Subject], Act]
+    plan: Callable[[TaskWithInstance], Act]
     sources: frozenset[T]
     there: T
 
-    def __call__(self, was: Subject) -> Act:
+    def __call__(self, was: TaskWithInstance) -> Act:
         """Plan it."""
         return self.plan(was)
 

@@ -8,7 +8,7 @@ from functools import cache
 from jobmon_client.states import Outcome, Reporter
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import TaskStatus as T
-from jobmon_server.fsm.acts import Subject, plan_start_afresh
+from jobmon_server.fsm.acts import TaskWithInstance, plan_start_afresh
 from jobmon_server.fsm.plan import By, Pair, after, plan_transition
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 
@@ -35,7 +35,7 @@ def _after_reports(was: Pair, by: By) -> set[Pair]:
 
 
 def _after_acts(was: Pair) -> set[Pair]:
-    act = plan_start_afresh(Subject(was.task, was.task_instance, was.requeue, was.num_attempts))
+    act = plan_start_afresh(TaskWithInstance(was.task, was.task_instance, was.requeue, was.num_attempts))
     if act.outcome is not Outcome.APPLIED or act.task_instance is None:
         return set()
     return {replace(was, task_instance=act.task_instance, task=act.task, requeue=True)}

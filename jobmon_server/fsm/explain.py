@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from jobmon_client.states import Outcome, Reporter
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import TaskStatus as T
-from jobmon_server.fsm.acts import ACTS, Act, Subject, plan_start_afresh
+from jobmon_server.fsm.acts import ACTS, Act, TaskWithInstance, plan_start_afresh
 from jobmon_server.fsm.plan import By, Pair, Plan, plan_claim, plan_heartbeat, plan_transition
 from jobmon_server.fsm.task import TASK
 from jobmon_server.fsm.task_instance import ERROR_STATES, TASK_INSTANCE, WHEN_OVERDUE
@@ -108,8 +108,8 @@ def _reaper(was: Pair) -> Iterator[Trigger]:
 
 
 def _acts(was: Pair) -> Iterator[Trigger]:
-    subject = Subject(was.task, was.task_instance, was.requeue, was.num_attempts)
-    plans: dict[str, Callable[[Subject], Act]] = {**ACTS, **_START_AFRESH}
+    subject = TaskWithInstance(was.task, was.task_instance, was.requeue, was.num_attempts)
+    plans: dict[str, Callable[[TaskWithInstance], Act]] = {**ACTS, **_START_AFRESH}
     for name, plan in plans.items():
         act = plan(subject)
         if act.outcome is Outcome.APPLIED and act.task_instance is not None:

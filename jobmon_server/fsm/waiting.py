@@ -24,7 +24,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class QueueConditions:
     """All that decides whether a task can be queued; `upstreams` are some of those that are not DONE, in words.
 
     `living_instance_id` is the task's last instance while it still lives, `run_id` the run that may queue it.
@@ -46,7 +46,7 @@ _OPERATOR = {
 }
 
 
-def waits_for(facts: Waiting) -> tuple[str, ...]:
+def waits_for(facts: QueueConditions) -> tuple[str, ...]:
     """Return each thing that must happen before the task goes on; none for a task that is DONE."""
     if facts.task in LIVE:
         return (f"news of its instance {facts.living_instance_id}",)
@@ -55,7 +55,7 @@ def waits_for(facts: Waiting) -> tuple[str, ...]:
     return (_OPERATOR[facts.task],) if facts.task in _OPERATOR else ()
 
 
-def _obstacles(facts: Waiting) -> Iterator[str]:
+def _obstacles(facts: QueueConditions) -> Iterator[str]:
     if facts.upstreams_left:
         named = f": {', '.join(facts.upstreams)}" if facts.upstreams else ""
         yield f"upstreams that are not DONE, or not settled yet ({facts.upstreams_left}){named}"

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from werkzeug.datastructures import MultiDict
 
 from jobmon_client.states import Status, TaskInstanceStatus, TaskStatus, WorkflowStatus
-from jobmon_server.db.search import Condition, Entity, Query, Wrong
+from jobmon_server.db.search import Condition, Entity, InvalidQuery, Query
 from jobmon_server.db.search.simple_filters import parse_simple
 
 ROWS = 50
@@ -18,7 +18,7 @@ LARGEST_PAGE_NUMBER = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ListPage:
     """A list of one entity: its heading, the columns of its table, the words and the texts it can be narrowed by."""
 
     entity: Entity
@@ -31,7 +31,7 @@ class Kind:
 
 _OWNERS = ("owner", "client_id")
 KINDS = {
-    "workflows": Kind(
+    "workflows": ListPage(
         Entity.WORKFLOW,
         "Workflows",
         ("workflow_id", "name", "status", "owner", "created_at", "finished_at", "expires_at"),
@@ -39,14 +39,14 @@ KINDS = {
         ("name", *_OWNERS, "workflow_id"),
         ("tasks",),
     ),
-    "tasks": Kind(
+    "tasks": ListPage(
         Entity.TASK,
         "Tasks",
         ("task_id", "workflow_id", "name", "status", "num_attempts", "max_attempts", "cluster", "updated_at"),
         TaskStatus,
         ("name", "workflow_id", "cluster", *_OWNERS),
     ),
-    "task_instances": Kind(
+    "task_instances": ListPage(
         Entity.TASK_INSTANCE,
         "Attempts",
         (
@@ -60,10 +60,10 @@ KINDS = {
 
 
 @dataclass(slots=True)
-class Asked:
+class ListRequest:
     """What somebody asked of a list: as it was written, as a query, and what was wrong with it by the field's name."""
 
-    kind: Kind
+    kind: ListPage
     statuses: list[str]
     texts: dict[str, str]
     page: int
@@ -88,11 +88,11 @@ class Asked:
         return urlencode([*given, ("page", page)])
 
 
-def asked(kind: Kind, given: MultiDict[str, str]) -> Asked:
+def asked(kind: ListPage, given: MultiDict[str, str]) -> ListRequest:
     """Read a query string; what cannot be is told beside its field, and the rest is taken."""
     words = [word for word in given.getlist("status") if word]
     texts = {name: given.get(name, "").strip() for name in kind.texts}
-    found = Asked(kind, words, texts, 1)
+    found = ListRequest(kind, words, texts, 1)
     _take(found, "page", lambda: setattr(found, "page", _page(given.get("page") or "1")))
     if words:
         _take(found, "status", lambda: found.conditions.append(_simple(kind.entity, "status", words)))
@@ -110,10 +110,10 @@ def asked(kind: Kind, given: MultiDict[str, str]) -> Asked:
     return found
 
 
-def _take(found: Asked, name: str, take: Any) -> None:
+def _take(found: ListRequest, name: str, take: Any) -> None:
     try:
         take()
-    except Wrong as wrong:
+    except InvalidQuery as wrong:
         found.problems[name] = wrong.problem
 
 
@@ -124,7 +124,7 @@ def _simple(entity: Entity, name: str, value: Any) -> Condition:
 def _page(text: str) -> int:
     if text.isascii() and text.isdigit() and 0 < int(text[:9]) <= LARGEST_PAGE_NUMBER and len(text) < 9:
         return int(text)
-    raise Wrong(f"must be a whole number from 1 to {LARGEST_PAGE_NUMBER}")
+    raise InvalidQuery(f"must be a whole number from 1 to {LARGEST_PAGE_NUMBER}")
 
 
 def _listed(names: Iterable[str]) -> str:

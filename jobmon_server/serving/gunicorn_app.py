@@ -17,19 +17,19 @@ from gunicorn.arbiter import Arbiter
 from sqlalchemy.engine import make_url
 
 from jobmon_server.app import create_app
-from jobmon_server.background.jobs import KINDS, Duties
+from jobmon_server.background.jobs import KINDS, LeaderJobs
 from jobmon_server.config import Settings
 from jobmon_server.db.core import statement_log
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.serving.server_file import ServerFile
 from jobmon_server.serving.while_used import WhileUsed
-from jobmon_server.shared_counters import SLOTS, Board, Tally
+from jobmon_server.shared_counters import SLOTS, Board, SharedCounters
 
 #: Connections beside one for each thread: the duties' and the watcher's.
 OWN_CONNECTIONS = len(KINDS) + 1
 
 
-class Server(Application):  # type: ignore[misc]
+class GunicornServer(Application):  # type: ignore[misc]
     """The gunicorn application: one arbiter, and in each worker an engine, an application and its duties."""
 
     def __init__(self, settings: Settings, server_file: ServerFile | None, listener: socket.socket) -> None:
@@ -64,13 +64,13 @@ class Server(Application):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """Make the application; called in each worker, after the fork."""
-        tally = Tally() if self._slot is None else Tally(self._board, self._slot)
+        tally = SharedCounters() if self._slot is None else SharedCounters(self._board, self._slot)
         database = Database.connect(
             self.settings.database_url, self.settings.threads + OWN_CONNECTIONS, tally
         )
         if self.settings.log_sql:
             statement_log.listen(database.engine)
-        duties = Duties(database, self.settings, threading.Event())
+        duties = LeaderJobs(database, self.settings, threading.Event())
         duties.start()
         watch = self._watch(database)
 

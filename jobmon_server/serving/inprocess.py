@@ -17,7 +17,7 @@ from typing import Self
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from jobmon_server.app import create_app
-from jobmon_server.background.jobs import Duties
+from jobmon_server.background.jobs import LeaderJobs
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema import lifecycle
@@ -60,7 +60,7 @@ class Server:
             listening = make_server(HOST, self._port, app, threaded=True, request_handler=_Quiet)
             held.callback(listening.server_close)
             self._serve(held, listening)
-            duties = Duties(database, settings, stopping)
+            duties = LeaderJobs(database, settings, stopping)
             duties.start()
             held.callback(duties.stop)
             self.url = f"http://{HOST}:{listening.server_port}"

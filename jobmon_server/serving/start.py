@@ -28,9 +28,9 @@ def serve(settings: Settings) -> None:
     Database.connect(settings.database_url).dispose()
     preparing = _prepare(settings, listener)
     # The largest part of a start is to load the application: time enough to look at the schema.
-    from jobmon_server.serving.gunicorn_app import Server
+    from jobmon_server.serving.gunicorn_app import GunicornServer
 
-    server = Server(settings, server_file, listener)
+    server = GunicornServer(settings, server_file, listener)
     _wait_for(preparing)
     # What is there before the fork is shared with the workers for as long as nobody writes to it, as a collection would.
     gc.collect()

@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from jobmon_client.cli.bulk_operation import Terms, on_terms
+from jobmon_client.cli.bulk_operation import OperationTerms, on_terms
 from jobmon_client.cli.filters import FILTERS, STATUSES, Conditions, filters
 
 
@@ -102,7 +102,7 @@ def test_every_kind_of_thing_has_its_filters() -> None:
 def terms(*arguments: str) -> Result:
     @click.command()
     @on_terms("task")
-    def show(*, terms: Terms) -> None:
+    def show(*, terms: OperationTerms) -> None:
         click.echo(json.dumps(terms.facts))
 
     return CliRunner().invoke(show, arguments)

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from jobmon_client import errors
-from jobmon_client.http import FAILING_SECONDS, FAILURES, Failing, Http, Trouble
+from jobmon_client.http import FAILING_SECONDS, FAILURES, FailedTry, Failing, Http
 from tests.client.scripted_server import ScriptedServer
 
 OK: tuple[int, dict[str, str], bytes] = (200, {}, b'{"status": "ok"}')
@@ -139,6 +139,6 @@ def test_only_answers_500_in_a_row_count(status: int | None) -> None:
     count = Failing()
     count._since = time.monotonic() - 2 * FAILING_SECONDS
     for _ in range(FAILURES - 1):
-        assert not count.lasts(Trouble("x", status=500))
-    assert not count.lasts(Trouble("y", status=status))
-    assert not count.lasts(Trouble("x", status=500))
+        assert not count.lasts(FailedTry("x", status=500))
+    assert not count.lasts(FailedTry("y", status=status))
+    assert not count.lasts(FailedTry("x", status=500))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobmon_client.distributor.backoff import Tries
+from jobmon_client.distributor.backoff import FailureBackoff
 
 
 class Clock:
@@ -15,7 +15,7 @@ class Clock:
 
 def test_the_waits_grow_and_the_last_is_repeated() -> None:
     clock = Clock()
-    tries = Tries((1, 5), 10, clock)
+    tries = FailureBackoff((1, 5), 10, clock)
     for wait in (1, 5, 5, 5):
         assert not tries.failed(("step", 1))
         clock.now += wait - 0.1
@@ -26,12 +26,12 @@ def test_the_waits_grow_and_the_last_is_repeated() -> None:
 
 
 def test_too_many_failures_are_told_once_and_the_count_begins_anew() -> None:
-    tries = Tries((1,), 3, Clock())
+    tries = FailureBackoff((1,), 3, Clock())
     assert [tries.failed(("step", 1)) for _ in range(6)] == [False, False, True, False, False, True]
 
 
 def test_success_clears_the_count() -> None:
-    tries = Tries((1,), 2, Clock())
+    tries = FailureBackoff((1,), 2, Clock())
     assert not tries.failed(("step", 1))
     tries.succeeded(("step", 1))
     assert tries.is_due(("step", 1))
@@ -39,7 +39,7 @@ def test_success_clears_the_count() -> None:
 
 
 def test_steps_are_counted_apart_and_what_is_over_is_forgotten() -> None:
-    tries = Tries((1,), 2, Clock())
+    tries = FailureBackoff((1,), 2, Clock())
     for key in (("kill", 1), ("kill", 2), ("triage", 1)):
         assert not tries.failed(key)
     tries.forget_all_but({("kill", 2)}, of={"kill"})

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_server.actions.admin import outbox as actions
 from jobmon_server.background.http_post import Undelivered, post
-from jobmon_server.background.webhooks import Courier
+from jobmon_server.background.webhooks import WebhookJob
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema.tables_control import callback
@@ -31,8 +31,8 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def courier(database: Database) -> Courier:
-    return Courier(database, SETTINGS, threading.Event())
+def courier(database: Database) -> WebhookJob:
+    return WebhookJob(database, SETTINGS, threading.Event())
 
 
 def over(path: Path, url: str, **facts: Any) -> Path:
@@ -51,7 +51,7 @@ def told(path: Path) -> list[tuple[str, str, int]]:
     return [(one["workflow_status"], one["status"], one["attempts"]) for one in callbacks(path)]
 
 
-def test_the_end_of_a_workflow_is_posted_once(path: Path, courier: Courier, receiver: Receiver) -> None:
+def test_the_end_of_a_workflow_is_posted_once(path: Path, courier: WebhookJob, receiver: Receiver) -> None:
     over(path, receiver.url, client_id="me", request_id="r1")
     assert (told(path), path.workflow()["callback_status"]) == ([("DONE", "PENDING", 0)], "PENDING")
     assert (courier.step(), courier.step()) == (1, 0)
@@ -75,14 +75,14 @@ def test_the_end_of_a_workflow_is_posted_once(path: Path, courier: Courier, rece
     assert path.workflow()["callback_status"] == "DELIVERED"
 
 
-def test_without_a_callback_url_there_is_nothing_to_tell(path: Path, courier: Courier) -> None:
+def test_without_a_callback_url_there_is_nothing_to_tell(path: Path, courier: WebhookJob) -> None:
     path.bind(task("a")).start()
     path.done(path.run_one())
     assert (callbacks(path), path.workflow()["callback_status"], courier.step()) == ([], None, 0)
 
 
 def test_every_status_that_somebody_waits_for_is_told(
-    path: Path, courier: Courier, receiver: Receiver
+    path: Path, courier: WebhookJob, receiver: Receiver
 ) -> None:
     path.bind(task("a", max_attempts=1), task("b", max_attempts=1), callback_url=receiver.url).start()
     path.post(f"/workflow_run/{path.run_id}/terminate")
@@ -106,7 +106,7 @@ def test_every_status_that_somebody_waits_for_is_told(
 
 @pytest.mark.parametrize("failure", [500, 404, 302, DROP, BABBLE])
 def test_what_is_not_taken_is_posted_again_later(
-    path: Path, courier: Courier, receiver: Receiver, eventually: Callable[..., Any], failure: int
+    path: Path, courier: WebhookJob, receiver: Receiver, eventually: Callable[..., Any], failure: int
 ) -> None:
     receiver.script.extend([failure, failure])
     over(path, receiver.url)
@@ -122,7 +122,7 @@ def test_what_is_not_taken_is_posted_again_later(
 
 
 def test_it_is_given_up_after_so_many_tries_until_somebody_wants_more(
-    path: Path, courier: Courier, receiver: Receiver, eventually: Callable[..., Any]
+    path: Path, courier: WebhookJob, receiver: Receiver, eventually: Callable[..., Any]
 ) -> None:
     receiver.script.extend([503] * 3)
     over(path, receiver.url)
@@ -154,7 +154,9 @@ def test_what_is_unknown_is_404(path: Path, receiver: Receiver) -> None:
         assert reply.status_code == 404
 
 
-def test_what_answers_too_slowly_is_not_waited_for(path: Path, courier: Courier, receiver: Receiver) -> None:
+def test_what_answers_too_slowly_is_not_waited_for(
+    path: Path, courier: WebhookJob, receiver: Receiver
+) -> None:
     receiver.script.append(DRIP)
     over(path, receiver.url)
     courier.step()
@@ -162,7 +164,7 @@ def test_what_answers_too_slowly_is_not_waited_for(path: Path, courier: Courier,
 
 
 def test_a_slow_receiver_delays_no_report(
-    path: Path, courier: Courier, receiver: Receiver, eventually: Callable[..., Any]
+    path: Path, courier: WebhookJob, receiver: Receiver, eventually: Callable[..., Any]
 ) -> None:
     receiver.hold.clear()
     over(path, receiver.url)
@@ -180,21 +182,21 @@ def test_a_slow_receiver_delays_no_report(
 
 
 def test_two_couriers_do_not_post_the_same_at_one_time(
-    path: Path, courier: Courier, receiver: Receiver, database: Database, eventually: Callable[..., Any]
+    path: Path, courier: WebhookJob, receiver: Receiver, database: Database, eventually: Callable[..., Any]
 ) -> None:
     receiver.hold.clear()
     over(path, receiver.url)
     posting = threading.Thread(target=courier.step)
     posting.start()
     eventually(receiver.arrived.is_set)
-    assert Courier(database, SETTINGS, threading.Event()).step() == 0
+    assert WebhookJob(database, SETTINGS, threading.Event()).step() == 0
     receiver.hold.set()
     posting.join(10)
     assert (len(receiver.got), told(path)) == (1, [("DONE", "DELIVERED", 1)])
 
 
 def test_what_a_courier_that_died_had_taken_is_posted_by_the_next(
-    path: Path, courier: Courier, receiver: Receiver, database: Database
+    path: Path, courier: WebhookJob, receiver: Receiver, database: Database
 ) -> None:
     over(path, receiver.url)
     callback_id = callbacks(path)[0]["callback_id"]
@@ -268,7 +270,7 @@ def test_a_url_that_came_to_be_known_all_the_same_is_not_posted_to(url: str) -> 
         post(url, b"{}", {}, 1.0)
 
 
-def test_where_nobody_listens_is_told(path: Path, courier: Courier, database: Database) -> None:
+def test_where_nobody_listens_is_told(path: Path, courier: WebhookJob, database: Database) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     over(path, f"http://localhost:{port}/")

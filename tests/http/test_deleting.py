@@ -18,7 +18,7 @@ from jobmon_client.errors import Malformed, Refused
 from jobmon_client.http import Http
 from jobmon_client.running.log_removal import files_of, remove_files
 from jobmon_server.actions.retention.retention_pass import remove_marked
-from jobmon_server.actions.retention.workflow_deletion import Step, remove_some
+from jobmon_server.actions.retention.workflow_deletion import DeletionStep, remove_some
 from jobmon_server.app import create_app
 from jobmon_server.config import Settings
 from jobmon_server.db.admin.integrity import check
@@ -290,11 +290,11 @@ def test_every_rule_holds_after_each_batch(path: Path, database: Database) -> No
         path.error(one, "ERROR_FATAL")
     one = path.workflow_id
     database.transact(workflow_removal.mark, one)
-    steps = [Step.MORE]
-    while steps[-1] is Step.MORE:
+    steps = [DeletionStep.MORE]
+    while steps[-1] is DeletionStep.MORE:
         steps.append(database.transact(remove_some, one))
         assert database.read(check) == []
-    assert steps[-1] is Step.GONE
+    assert steps[-1] is DeletionStep.GONE
     assert len(steps) > 10
     assert database.read(rows) == {}
 

@@ -12,8 +12,8 @@ from sqlalchemy import func, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_server.actions.retention.expiry import flag_some
-from jobmon_server.actions.retention.retention_pass import Kept, keep
-from jobmon_server.background.retention import Keeper
+from jobmon_server.actions.retention.retention_pass import RetentionResult, keep
+from jobmon_server.background.retention import RetentionJob
 from jobmon_server.config import Settings
 from jobmon_server.db.admin.integrity import check
 from jobmon_server.db.core.transaction import Database
@@ -127,14 +127,14 @@ def own(database: Database, owner: str, *ids: int) -> None:
     )
 
 
-Pass = Callable[..., Kept]
+Pass = Callable[..., RetentionResult]
 
 
 @pytest.fixture
 def passes(database: Database) -> Pass:
     """One pass of the keeper."""
 
-    def one(*, purges: bool = False, **settings: Any) -> Kept:
+    def one(*, purges: bool = False, **settings: Any) -> RetentionResult:
         return keep(database, Settings(**settings), lambda: True, purges=purges)
 
     return one
@@ -317,7 +317,7 @@ def test_the_keeper_of_a_server_does_it_by_itself(
     old, _ = several(path, 2)
     make_older(database, 3700)
     stop = threading.Event()
-    keeper = Keeper(database, Settings(keeper_period=0.02), stop)
+    keeper = RetentionJob(database, Settings(keeper_period=0.02), stop)
     keeper.start()
     eventually(lambda: path.get(f"/workflow/{old}")["expired_at"] is not None, what="it is flagged")
     keeper.stop()

@@ -12,7 +12,7 @@ from marshmallow import ValidationError, fields, post_load, validate
 from jobmon_client.states import TaskStatus
 from jobmon_server.routes.fields.base import (
     Attributes,
-    Command,
+    CommandText,
     Count,
     Flag,
     Id,
@@ -22,7 +22,7 @@ from jobmon_server.routes.fields.base import (
     Real,
     Schema,
     Text,
-    Word,
+    WordField,
 )
 from jobmon_server.routes.http.fast_load import Items, loader, quick_load
 
@@ -32,7 +32,7 @@ class Item(Schema):
 
     name = Name(required=True)
     identity = Name(minimum=0, load_default="")
-    command = Command()
+    command = CommandText()
     text = Text(maximum=20)
     maybe = Text(allow_none=True)
     id = Id(data_key="task_id")
@@ -41,7 +41,7 @@ class Item(Schema):
     increment = Increment()
     real = Real(-1.0, 1.0)
     flag = Flag()
-    word = Word(TaskStatus)
+    word = WordField(TaskStatus)
     attributes = Attributes(load_default=dict)
     names = ListOf(Name(), maximum=3)
     nested_list = ListOf(Count(validate=validate.Range(max=10)))

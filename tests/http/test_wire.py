@@ -17,7 +17,7 @@ from jobmon_server.errors import Busy, CorruptRow, Fenced, Invalid, Unknown
 from jobmon_server.routes.fields.base import (
     LARGEST_TEXT,
     Attributes,
-    Command,
+    CommandText,
     Count,
     Flag,
     Id,
@@ -27,7 +27,7 @@ from jobmon_server.routes.fields.base import (
     Real,
     Schema,
     Text,
-    Word,
+    WordField,
     cut,
 )
 from jobmon_server.routes.http import error_handlers
@@ -52,14 +52,14 @@ class Things(Schema):
     increment = Increment()
     text = Text()
     short = Text(maximum=40)
-    command = Command()
+    command = CommandText()
     attributes = Attributes()
     count = Count()
     id = Id()
     real = Real(0.0, 10.0)
     flag = Flag()
-    word = Word(TaskStatus)
-    some = Word([TaskStatus.DONE, TaskStatus.STOPPED])
+    word = WordField(TaskStatus)
+    some = WordField([TaskStatus.DONE, TaskStatus.STOPPED])
     things = Items(Thing, maximum=20_000)
 
 

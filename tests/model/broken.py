@@ -12,7 +12,7 @@ from jobmon_server.actions.reporting.decision import decide, moved
 from jobmon_server.actions.reporting.report_types import Report
 from jobmon_server.db.instances.locking import Locked
 from jobmon_server.db.instances.writes import Change
-from jobmon_server.fsm.acts import Act, Subject, plan_retry, plan_stop
+from jobmon_server.fsm.acts import Act, TaskWithInstance, plan_retry, plan_stop
 from jobmon_server.fsm.plan import plan_transition
 from jobmon_server.fsm.task import QUEUEABLE
 from tests.model.explorer import MOST_INSTANCES
@@ -94,12 +94,12 @@ def applied_in_word_only(was: Locked, report: Report) -> Change:
     return replace(change, plan=replace(change.plan, outcome=Outcome.APPLIED)) if refused else change
 
 
-def retry_keeps_attempts(was: Subject) -> Act:
+def retry_keeps_attempts(was: TaskWithInstance) -> Act:
     """Retry does not set the attempts to 0."""
     return replace(plan_retry(was), num_attempts=was.num_attempts)
 
 
-def stop_that_forgets(was: Subject) -> Act:
+def stop_that_forgets(was: TaskWithInstance) -> Act:
     """Stop closes the task and leaves its instance as it is."""
     return replace(plan_stop(was), task_instance=None)
 

@@ -20,7 +20,7 @@ from jobmon_server.actions.reporting.decision import decide, decide_claim, follo
 from jobmon_server.actions.reporting.report_types import Report
 from jobmon_server.db.instances.locking import Locked
 from jobmon_server.db.instances.writes import Change
-from jobmon_server.fsm.acts import ACTS, Act, Subject, plan_start_afresh
+from jobmon_server.fsm.acts import ACTS, Act, TaskWithInstance, plan_start_afresh
 from jobmon_server.fsm.plan import MAX_REFUNDS, By, Pair
 from jobmon_server.fsm.task import QUEUEABLE
 from jobmon_server.fsm.task_instance import ASKS_DEADLINE, ERROR_STATES, TASK_INSTANCE, WHEN_OVERDUE
@@ -96,7 +96,7 @@ class Core:
 
     decide: Callable[[Locked, Report], Change] = decide
     decide_claim: Callable[[Locked, Report, str], Change] = decide_claim
-    acts: Mapping[str, Callable[[Subject], Act]] = field(
+    acts: Mapping[str, Callable[[TaskWithInstance], Act]] = field(
         default_factory=lambda: {**ACTS, START_AFRESH: plan_start_afresh}
     )
     may_queue: Callable[[Task, Instance | None], bool] = lambda task, current: (
@@ -288,7 +288,7 @@ def acts(
 ) -> Iterator[tuple[str, Act, Instance | None, Task]]:
     """What each act of an operator does; the rows as `db.subjects` leaves them."""
     status, requeue = (None, False) if current is None else (current.status, current.requeue)
-    subject = Subject(task.status, status, requeue, task.num_attempts)
+    subject = TaskWithInstance(task.status, status, requeue, task.num_attempts)
     for verb, plan in core.acts.items():
         act = plan(subject)
         then, its_task = current, task

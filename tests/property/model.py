@@ -12,7 +12,7 @@ from jobmon_client.states import TaskStatus as T
 from jobmon_client.states import WorkflowRunStatus as Run
 from jobmon_client.states import WorkflowStatus as W
 from jobmon_server.actions.reporting.report_types import Report
-from jobmon_server.fsm.acts import ACTS, Act, Subject, plan_start_afresh
+from jobmon_server.fsm.acts import ACTS, Act, TaskWithInstance, plan_start_afresh
 from jobmon_server.fsm.plan import By, Pair, Plan, plan_claim, plan_heartbeat, plan_transition
 from jobmon_server.fsm.task import QUEUEABLE
 from jobmon_server.fsm.task_instance import TASK_INSTANCE, WHEN_OVERDUE
@@ -127,7 +127,7 @@ class Model:
         """Take an operator's act on one task."""
         its_task = self.tasks[name]
         current = self.instances[its_task.instances[-1]] if its_task.instances else None
-        subject = Subject(
+        subject = TaskWithInstance(
             its_task.status,
             None if current is None else current.status,
             current is not None and current.requeue,

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from jobmon_client.states import TaskInstanceStatus, TaskStatus, WorkflowStatus
 from jobmon_server.db.core.guarded_update import with_ids
-from jobmon_server.db.core.prepared import Kept
+from jobmon_server.db.core.prepared import PreparedStatement
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema.tables import task, task_instance, workflow
 from tests.race.watched import listening
@@ -56,7 +56,7 @@ def running(path: Path) -> Path:
 
 
 def test_values_come_back_as_sqlalchemy_gives_them(running: Path, database: Database) -> None:
-    kept = Kept(ALL)
+    kept = PreparedStatement(ALL)
     for name in NAMES:
         facts = {"name": name}
         expected = database.read(lambda c: c.execute(ALL, facts).all())  # noqa: B023
@@ -65,8 +65,10 @@ def test_values_come_back_as_sqlalchemy_gives_them(running: Path, database: Data
 
 
 def test_ids_are_spelled_into_the_text(running: Path, database: Database) -> None:
-    kept = Kept(select(task_instance.c.id).where(with_ids(task_instance)).order_by(task_instance.c.id))
-    ids = sorted(one for (one,) in database.read(Kept(select(task_instance.c.id)).rows, {}))
+    kept = PreparedStatement(
+        select(task_instance.c.id).where(with_ids(task_instance)).order_by(task_instance.c.id)
+    )
+    ids = sorted(one for (one,) in database.read(PreparedStatement(select(task_instance.c.id)).rows, {}))
     assert database.read(kept.rows, {"ids": ids[1:3]}) == [(one,) for one in ids[1:3]]
     assert database.read(kept.rows, {"ids": []}) == []
     with pytest.raises(TypeError):
@@ -83,7 +85,7 @@ def test_a_write_counts_what_it_matched_even_where_it_changed_nothing(
     )
     facts = {"was": TaskInstanceStatus.QUEUED, "new": "50%", "at": NOW}
     for _ in range(2):
-        assert database.transact(Kept(statement).change, facts) == len(NAMES) - 1
+        assert database.transact(PreparedStatement(statement).change, facts) == len(NAMES) - 1
     rows = database.read(
         lambda c: c.execute(select(task_instance.c.nodename, task_instance.c.heartbeat_at)).all()
     )
@@ -92,15 +94,15 @@ def test_a_write_counts_what_it_matched_even_where_it_changed_nothing(
 
 def test_many_rows_are_written_at_once(database: Database) -> None:
     many = [{**NEW, "id": number + 1, "name": f"{number}%"} for number in range(3)]
-    kept = Kept(insert(workflow), tuple(many[0]))
+    kept = PreparedStatement(insert(workflow), tuple(many[0]))
     database.transact(kept.each, many)
-    names = database.read(Kept(select(workflow.c.name).order_by(workflow.c.id)).rows, {})
+    names = database.read(PreparedStatement(select(workflow.c.name).order_by(workflow.c.id)).rows, {})
     assert names == [("0%",), ("1%",), ("2%",)]
 
 
 def test_who_listens_hears_it(running: Path, database: Database) -> None:
     with listening(database.engine) as said:
-        database.read(Kept(ALL).rows, {"name": "a"})
+        database.read(PreparedStatement(ALL).rows, {"name": "a"})
     (text_of, values) = said.statements[-1]
     assert "task_instance" in text_of
     assert "a" in (values.values() if isinstance(values, dict) else values)
@@ -108,14 +110,14 @@ def test_who_listens_hears_it(running: Path, database: Database) -> None:
 
 def test_an_offence_is_sqlalchemys_error(database: Database) -> None:
     row = {**NEW, "id": 1, "name": "x"}
-    kept = Kept(insert(workflow), tuple(row))
+    kept = PreparedStatement(insert(workflow), tuple(row))
     database.transact(kept.change, row)
     with pytest.raises(IntegrityError) as caught:
         database.transact(kept.change, row)
     assert caught.value.orig is not None
     assert not caught.value.connection_invalidated
     with pytest.raises(DBAPIError):
-        database.read(Kept(select(text("nothing")).select_from(workflow)).rows, {})
+        database.read(PreparedStatement(select(text("nothing")).select_from(workflow)).rows, {})
     assert database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 
@@ -133,7 +135,7 @@ def test_a_connection_that_is_gone_is_given_up_and_the_act_run_again(
             with closing(mariadb_server.connect()) as other, other.cursor() as cursor:
                 cursor.execute(f"KILL CONNECTION {number}")
         try:
-            return len(Kept(select(workflow.c.id)).rows(connection, {}))
+            return len(PreparedStatement(select(workflow.c.id)).rows(connection, {}))
         except OperationalError as error:
             lost.append(error.connection_invalidated)
             raise

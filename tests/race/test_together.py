@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, select
 
 from jobmon_client.states import Outcome
-from jobmon_server.actions.reporting.group_commit import Together
+from jobmon_server.actions.reporting.group_commit import GroupCommit
 from jobmon_server.actions.reporting.report_types import REPORTS
 from jobmon_server.actions.reporting.transition import Verdict
 from jobmon_server.app import create_app
@@ -26,9 +26,9 @@ Item = tuple[int, str, dict[str, Any]]
 
 
 @pytest.fixture
-def together(database: Database) -> Together:
+def together(database: Database) -> GroupCommit:
     """A room of its own, so that its turns can be taken away."""
-    return Together(database)
+    return GroupCommit(database)
 
 
 def running(one: int, worker_id: str = "") -> Item:
@@ -41,13 +41,13 @@ def done(one: int) -> Item:
     return one, "log_done", {"worker_id": f"w{one}"}
 
 
-def send(together: Together, item: Item) -> Verdict:
+def send(together: GroupCommit, item: Item) -> Verdict:
     """Make a report."""
     one, name, facts = item
     return together.report(one, REPORTS[name](**facts))
 
 
-def at_once(together: Together, items: Sequence[Item]) -> list[Verdict]:
+def at_once(together: GroupCommit, items: Sequence[Item]) -> list[Verdict]:
     """Send each from a thread of its own, in this order, while no turn is free; then free one."""
     turns, together._turns = together._turns, 0
     with ThreadPoolExecutor(len(items)) as pool:
@@ -72,7 +72,7 @@ def claimed(path: Path) -> list[int]:
 
 
 def test_many_go_in_one_transaction_and_each_gets_his_own_answer(
-    together: Together, claimed: list[int], database: Database
+    together: GroupCommit, claimed: list[int], database: Database
 ) -> None:
     with listening(database.engine) as said:
         verdicts = at_once(together, [running(one) for one in claimed])
@@ -84,7 +84,7 @@ def test_many_go_in_one_transaction_and_each_gets_his_own_answer(
     assert assigned == claimed
 
 
-def test_what_is_refused_costs_the_others_nothing(together: Together, claimed: list[int]) -> None:
+def test_what_is_refused_costs_the_others_nothing(together: GroupCommit, claimed: list[int]) -> None:
     send(together, running(claimed[0]))
     items = [
         *(running(claimed[0], "another"), done(claimed[1]), running(claimed[2]), running(999_999)),
@@ -98,7 +98,7 @@ def test_what_is_refused_costs_the_others_nothing(together: Together, claimed: l
     ]
 
 
-def test_two_reports_of_one_instance_keep_their_order(together: Together, claimed: list[int]) -> None:
+def test_two_reports_of_one_instance_keep_their_order(together: GroupCommit, claimed: list[int]) -> None:
     first, second = claimed[:2]
 
     verdicts = at_once(together, [running(first), running(second), done(first), done(second)])
@@ -107,7 +107,7 @@ def test_two_reports_of_one_instance_keep_their_order(together: Together, claime
     assert [str(one.status) for one in verdicts] == ["RUNNING", "RUNNING", "DONE", "DONE"]
 
 
-def test_the_last_dones_settle_their_workflow(together: Together, path: Path) -> None:
+def test_the_last_dones_settle_their_workflow(together: GroupCommit, path: Path) -> None:
     path.bind(task("a"), task("b"), task("c")).start()
     ids = path.queue()
     path.claim(ids)
@@ -135,7 +135,7 @@ def on_mariadb(mariadb_source: Any) -> Iterator[tuple[Database, list[int]]]:
 @pytest.mark.mariadb
 def test_whose_row_is_locked_holds_up_nobody_else(on_mariadb: tuple[Database, list[int]]) -> None:
     database, ids = on_mariadb
-    together, locked, free = Together(database), threading.Event(), threading.Event()
+    together, locked, free = GroupCommit(database), threading.Event(), threading.Event()
 
     def hold(connection: Any) -> None:
         row = select(task_instance.c.id).where(task_instance.c.id == ids[0]).with_for_update()
@@ -160,7 +160,7 @@ def test_the_next_are_written_while_a_commit_waits_for_the_disk(
     on_mariadb: tuple[Database, list[int]],
 ) -> None:
     database, ids = on_mariadb
-    together, held, free = Together(database), threading.Event(), threading.Event()
+    together, held, free = GroupCommit(database), threading.Event(), threading.Event()
 
     def hold(_connection: Any) -> None:
         if not held.is_set():

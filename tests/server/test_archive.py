@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_server.actions.retention.archive import archive, file_of
 from jobmon_server.actions.retention.retention_pass import keep, remove_marked
-from jobmon_server.actions.retention.workflow_deletion import How, delete_workflow
+from jobmon_server.actions.retention.workflow_deletion import DeletionOptions, delete_workflow
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema.tables_control import metadata
@@ -75,7 +75,7 @@ def rich(path: Path) -> int:
 
 def test_what_is_in_the_tables_is_in_the_file(path: Path, database: Database, tmp_path: File) -> None:
     other = ended(path)
-    delete_workflow(database, other, How(), lambda: True)
+    delete_workflow(database, other, DeletionOptions(), lambda: True)
     one = rich(path)
     file = tmp_path / "one.gz"
     assert archive(database, one, file) is True
@@ -137,7 +137,7 @@ def test_a_file_of_something_else_is_not_touched_and_nothing_is_deleted(
     file = file_of(str(tmp_path), one)
     file.write_bytes(content)
     with pytest.raises(Invalid, match="something else"):
-        delete_workflow(database, one, How(archive_dir=str(tmp_path)), lambda: True)
+        delete_workflow(database, one, DeletionOptions(archive_dir=str(tmp_path)), lambda: True)
     assert file.read_bytes() == content
     assert path.get(f"/workflow/{one}")["tasks"] == {"DONE": 2}
 
@@ -176,7 +176,7 @@ def test_what_had_to_be_stopped_is_archived_when_it_is_dead_and_once_begun_never
     settings = Settings(archive_dir=str(tmp_path))
     path.bind(*(task(str(number)) for number in range(250))).start()
     one, instance = path.workflow_id, path.run_one()
-    delete_workflow(database, one, How(force=True, archive_dir=str(tmp_path)), lambda: True)
+    delete_workflow(database, one, DeletionOptions(force=True, archive_dir=str(tmp_path)), lambda: True)
     assert list(tmp_path.iterdir()) == []
     path.error(instance, "ERROR_FATAL")
     steps = iter([True, True, False, False])

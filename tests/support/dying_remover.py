@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from jobmon_server.actions.retention.workflow_deletion import How, delete_workflow
+from jobmon_server.actions.retention.workflow_deletion import DeletionOptions, delete_workflow
 from jobmon_server.db.core.transaction import Database
 from tests.support.dying_server import die
 
@@ -24,7 +24,7 @@ def main(url: str, workflow_id: str, number: str) -> None:
             die()
 
     event.listen(database.engine, "after_cursor_execute", count)
-    delete_workflow(database, int(workflow_id), How(), lambda: True)
+    delete_workflow(database, int(workflow_id), DeletionOptions(), lambda: True)
     raise SystemExit(f"it has not died: {len(seen)} writes")
 
 

@@ -9,7 +9,7 @@ import pytest
 from jobmon_client.states import Outcome
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import TaskStatus as T
-from jobmon_server.fsm.acts import ACTS, Act, Subject, plan_start_afresh
+from jobmon_server.fsm.acts import ACTS, Act, TaskWithInstance, plan_start_afresh
 from jobmon_server.fsm.task import TASK
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 from tests.unit.contract import INSTANCE_TERMINAL, WHEN_STOPPED
@@ -38,13 +38,13 @@ TASK_AFTER = {
 }
 
 
-def subjects() -> Iterator[tuple[str, str, Subject]]:
+def subjects() -> Iterator[tuple[str, str, TaskWithInstance]]:
     """Every task at rest with every instance it can have; a killed one of a live task is marked always."""
     for task, instances in INSTANCES.items():
         for instance in instances:
             marked = instance == "K" and task in "QIOR"
             status = TI.from_code(instance) if instance else None
-            yield task, instance, Subject(T.from_code(task), status, marked, num_attempts=3)
+            yield task, instance, TaskWithInstance(T.from_code(task), status, marked, num_attempts=3)
 
 
 every_subject = pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def closes(act: Act) -> str:
 @every_subject
 @pytest.mark.parametrize("verb", ["stop", "pause", "play", "retry"])
 def test_an_act_on_a_task_does_what_the_contract_says(
-    verb: str, task: str, instance: str, was: Subject
+    verb: str, task: str, instance: str, was: TaskWithInstance
 ) -> None:
     to = TASK_AFTER[verb].get(task)
     act = ACTS[verb](was)
@@ -69,7 +69,9 @@ def test_an_act_on_a_task_does_what_the_contract_says(
 
 
 @every_subject
-def test_stop_kills_what_may_run_and_closes_what_does_not(task: str, instance: str, was: Subject) -> None:
+def test_stop_kills_what_may_run_and_closes_what_does_not(
+    task: str, instance: str, was: TaskWithInstance
+) -> None:
     act = ACTS["stop"](was)
     live = instance not in INSTANCE_TERMINAL
     if act.outcome is Outcome.APPLIED:
@@ -81,7 +83,7 @@ def test_stop_kills_what_may_run_and_closes_what_does_not(task: str, instance: s
 
 @every_subject
 def test_pause_withdraws_an_unclaimed_instance_and_gives_its_attempt_back(
-    task: str, instance: str, was: Subject
+    task: str, instance: str, was: TaskWithInstance
 ) -> None:
     act = ACTS["pause"](was)
     unclaimed = task == "Q"
@@ -92,7 +94,7 @@ def test_pause_withdraws_an_unclaimed_instance_and_gives_its_attempt_back(
 
 @every_subject
 def test_retry_and_rerun_of_what_has_ended_set_attempts_to_none(
-    task: str, instance: str, was: Subject
+    task: str, instance: str, was: TaskWithInstance
 ) -> None:
     for verb in ("retry", "rerun"):
         if task in TASK_AFTER[verb] and task != "G":
@@ -101,14 +103,14 @@ def test_retry_and_rerun_of_what_has_ended_set_attempts_to_none(
 
 
 @every_subject
-def test_rerun_takes_everything(task: str, instance: str, was: Subject) -> None:
+def test_rerun_takes_everything(task: str, instance: str, was: TaskWithInstance) -> None:
     act = ACTS["rerun"](was)
     assert act.outcome == ("duplicate" if task == "G" or was.requeue else "applied")
 
 
 @every_subject
 def test_starting_afresh_marks_what_may_run_and_withdraws_what_does_not(
-    task: str, instance: str, was: Subject
+    task: str, instance: str, was: TaskWithInstance
 ) -> None:
     act = plan_start_afresh(was)
     if task not in "QIOR":
@@ -130,7 +132,7 @@ def test_starting_afresh_marks_what_may_run_and_withdraws_what_does_not(
 @every_subject
 @pytest.mark.parametrize("verb", ACTS)
 def test_an_act_walks_edges_and_a_refused_one_changes_nothing(
-    verb: str, task: str, instance: str, was: Subject
+    verb: str, task: str, instance: str, was: TaskWithInstance
 ) -> None:
     act = ACTS[verb](was)
     if act.outcome is not Outcome.APPLIED:
@@ -145,14 +147,18 @@ def test_an_act_walks_edges_and_a_refused_one_changes_nothing(
 
 @every_subject
 @pytest.mark.parametrize("verb", ACTS)
-def test_the_same_act_again_is_a_duplicate(verb: str, task: str, instance: str, was: Subject) -> None:
+def test_the_same_act_again_is_a_duplicate(
+    verb: str, task: str, instance: str, was: TaskWithInstance
+) -> None:
     act = ACTS[verb](was)
     if act.outcome is Outcome.APPLIED:
-        then = Subject(act.task, act.task_instance or was.task_instance, act.requeue, act.num_attempts)
+        then = TaskWithInstance(
+            act.task, act.task_instance or was.task_instance, act.requeue, act.num_attempts
+        )
         assert ACTS[verb](then).outcome is Outcome.DUPLICATE
 
 
 def test_a_stop_overrides_the_mark_to_start_afresh() -> None:
-    act = ACTS["stop"](Subject(T.RUNNING, TI.KILL_SELF, requeue=True, num_attempts=2))
+    act = ACTS["stop"](TaskWithInstance(T.RUNNING, TI.KILL_SELF, requeue=True, num_attempts=2))
     assert (act.outcome, act.task, act.task_instance) == (Outcome.APPLIED, T.STOPPED, None)
     assert act.orphan

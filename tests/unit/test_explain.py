@@ -13,7 +13,7 @@ from jobmon_server.fsm.consistent import live_pairs
 from jobmon_server.fsm.explain import DEADLINE, NEEDS_DEADLINE, Trigger, advice, next_by_itself, open_edges
 from jobmon_server.fsm.plan import By, Pair, plan_transition
 from jobmon_server.fsm.task_instance import TASK_INSTANCE, WHEN_OVERDUE
-from jobmon_server.fsm.waiting import Limit, Waiting, waits_for
+from jobmon_server.fsm.waiting import Limit, QueueConditions, waits_for
 
 LIVE_PAIRS = sorted(live_pairs())
 
@@ -114,24 +114,30 @@ def test_there_is_advice_for_every_live_status(status: TI) -> None:
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        (Waiting(T.REGISTERING, upstreams_left=2, upstreams=("task 7 (a) is RUNNING",), run_id=1), "task 7"),
-        (Waiting(T.REGISTERING, held=True, run_id=1), "play of its workflow"),
-        (Waiting(T.REGISTERING, run_id=None), "none is alive"),
-        (Waiting(T.REGISTERING, run_id=4), "run 4 to queue it"),
-        (Waiting(T.ADJUSTING_RESOURCES, run_id=1, limits=(Limit("array", 2, 2),)), "tasks of its array"),
-        (Waiting(T.REGISTERING, run_id=1, living_instance_id=9), "end of its instance 9"),
-        (Waiting(T.RUNNING, living_instance_id=9), "news of its instance 9"),
-        (Waiting(T.PAUSED), "play"),
-        (Waiting(T.ERROR_FATAL), "retry"),
-        (Waiting(T.STOPPED), "rerun"),
+        (
+            QueueConditions(T.REGISTERING, upstreams_left=2, upstreams=("task 7 (a) is RUNNING",), run_id=1),
+            "task 7",
+        ),
+        (QueueConditions(T.REGISTERING, held=True, run_id=1), "play of its workflow"),
+        (QueueConditions(T.REGISTERING, run_id=None), "none is alive"),
+        (QueueConditions(T.REGISTERING, run_id=4), "run 4 to queue it"),
+        (
+            QueueConditions(T.ADJUSTING_RESOURCES, run_id=1, limits=(Limit("array", 2, 2),)),
+            "tasks of its array",
+        ),
+        (QueueConditions(T.REGISTERING, run_id=1, living_instance_id=9), "end of its instance 9"),
+        (QueueConditions(T.RUNNING, living_instance_id=9), "news of its instance 9"),
+        (QueueConditions(T.PAUSED), "play"),
+        (QueueConditions(T.ERROR_FATAL), "retry"),
+        (QueueConditions(T.STOPPED), "rerun"),
     ],
 )
-def test_a_task_waits_for_one_thing_that_is_named(facts: Waiting, words: str) -> None:
+def test_a_task_waits_for_one_thing_that_is_named(facts: QueueConditions, words: str) -> None:
     (waits,) = waits_for(facts)
     assert words in waits
 
 
 def test_a_task_at_its_end_waits_for_nothing_and_a_free_limit_is_no_obstacle() -> None:
-    assert waits_for(Waiting(T.DONE)) == ()
-    free = Waiting(T.REGISTERING, run_id=1, limits=(Limit("workflow", 1, 2), Limit("array", 5, None)))
+    assert waits_for(QueueConditions(T.DONE)) == ()
+    free = QueueConditions(T.REGISTERING, run_id=1, limits=(Limit("workflow", 1, 2), Limit("array", 5, None)))
     assert waits_for(free) == ("run 1 to queue it, which it does by itself",)

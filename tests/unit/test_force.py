@@ -10,7 +10,7 @@ from jobmon_client.states import Outcome
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import TaskStatus as T
 from jobmon_server.actions.workflow.json_merge_patch import patched
-from jobmon_server.fsm.acts import Subject
+from jobmon_server.fsm.acts import TaskWithInstance
 from jobmon_server.fsm.consistent import CLOSED_AS
 from jobmon_server.fsm.force import FORCED, plan_force
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
@@ -22,7 +22,7 @@ from jobmon_server.fsm.task_instance import TASK_INSTANCE
 def test_force_leaves_a_pair_that_may_rest_or_nothing_changed(
     wanted: T, task: T, instance: TI | None
 ) -> None:
-    act = plan_force(Subject(task, instance, num_attempts=2), wanted)
+    act = plan_force(TaskWithInstance(task, instance, num_attempts=2), wanted)
     if act.outcome is Outcome.APPLIED:
         assert instance in TASK_INSTANCE.terminal
         assert (act.task, act.num_attempts) == (wanted, 2)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from jobmon_client.api.client import Api
-from jobmon_client.cli.bulk_operation import REFUSALS_SHOWN, Body, Terms, carry_out, on_terms, yes
+from jobmon_client.cli.bulk_operation import REFUSALS_SHOWN, Body, OperationTerms, carry_out, on_terms, yes
 from jobmon_client.cli.filters import WORKFLOW
 from jobmon_client.cli.options import as_json, plain, reason, server, settings_of
 from jobmon_client.running.log_removal import FileOutcome, files_of, remove_files
@@ -31,7 +31,7 @@ LEFT = frozenset({FileOutcome.REFUSED, FileOutcome.FAILED})
 @as_json
 def delete_workflows(
     *,
-    terms: Terms,
+    terms: OperationTerms,
     force: bool,
     with_files: bool,
     reason: str | None,
@@ -58,7 +58,7 @@ def delete_workflows(
     carry_out("delete", terms, call, server_url=server_url, as_json=as_json, ask=not yes, more=tell)
 
 
-def paths(api: Api, terms: Terms) -> dict[int, list[str]]:
+def paths(api: Api, terms: OperationTerms) -> dict[int, list[str]]:
     """Return the files of each workflow that is meant: once it is deleted nobody knows them any more."""
     rows = api.find(WORKFLOW, search=terms.conditions, fields=["workflow_id"], limit=0)
     return {row["workflow_id"]: files_of(api, row["workflow_id"]) for row in rows}

@@ -11,7 +11,7 @@ from jobmon_client.cli.tables import print_table
 from jobmon_client.config import Settings
 from jobmon_client.running.connection import connected
 from jobmon_client.running.interrupts import Interrupts
-from jobmon_client.running.services import Crew
+from jobmon_client.running.services import RunServices
 
 SECRET = "(set)"  # noqa: S105 - what is shown in its place
 
@@ -24,7 +24,7 @@ def distributor(*, cluster: str, server_url: str | None, concurrency: int | None
     """Serve a cluster until a signal comes: claim, submit, keep alive, kill, triage."""
     settings = settings_of(server_url=server_url, concurrency=concurrency)
     with Interrupts() as interrupts, connected(settings, keep=True, stop=interrupts.first) as connection:
-        crew = Crew(connection.settings, [cluster], users_file=connection.users_file)
+        crew = RunServices(connection.settings, [cluster], users_file=connection.users_file)
         crew.start()
         click.echo(f"jobmon: serving cluster {cluster} for {connection.settings.server_url}", err=True)
         interrupts.call(lambda: crew.kill() if interrupts.second.is_set() else None)

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from jobmon_client.api.client import Api
-from jobmon_client.cli.bulk_operation import Body, Terms, carry_out, on_terms
+from jobmon_client.cli.bulk_operation import Body, OperationTerms, carry_out, on_terms
 from jobmon_client.cli.filters import TASK
 from jobmon_client.cli.options import as_json, server
 
@@ -63,7 +63,7 @@ def set_properties(
     *,
     changes: tuple[tuple[str, Any], ...],
     replace: bool,
-    terms: Terms,
+    terms: OperationTerms,
     server_url: str | None,
     as_json: bool,
 ) -> None:
@@ -98,7 +98,7 @@ def attributes_command(of: str) -> click.Command:
         changes: tuple[tuple[str, Any], ...],
         unset: tuple[str, ...],
         replace: bool,
-        terms: Terms,
+        terms: OperationTerms,
         server_url: str | None,
         as_json: bool,
     ) -> None:

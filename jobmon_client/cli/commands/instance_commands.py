@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from jobmon_client.api.client import Api
-from jobmon_client.cli.bulk_operation import REFUSALS_SHOWN, Terms, counted, on_terms
+from jobmon_client.cli.bulk_operation import REFUSALS_SHOWN, OperationTerms, counted, on_terms
 from jobmon_client.cli.commands.edit import change
 from jobmon_client.cli.filters import TASK_INSTANCE
 from jobmon_client.cli.options import as_json, plain, print_json, server
@@ -35,7 +35,12 @@ an_instance = click.argument("task_instance_id", type=int)
 @server
 @as_json
 def send_command(
-    *, name: str, terms: Terms, arguments: tuple[tuple[str, Any], ...], server_url: str | None, as_json: bool
+    *,
+    name: str,
+    terms: OperationTerms,
+    arguments: tuple[tuple[str, Any], ...],
+    server_url: str | None,
+    as_json: bool,
 ) -> None:
     """Tell workers what to do with their commands: with their next heartbeats, until they say that they were told."""
     with api_of(server_url) as api:
@@ -55,7 +60,7 @@ def send_command(
         raise SystemExit(1)
 
 
-def chosen(api: Api, terms: Terms) -> list[int]:
+def chosen(api: Api, terms: OperationTerms) -> list[int]:
     """Return the ids of those that are meant, once it is sure that they are not too many."""
     if terms.ids is not None:
         return terms.ids

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from jobmon_client.api.client import Api
-from jobmon_client.cli.bulk_operation import HELP, Body, Terms, act_command, carry_out, on_terms, yes
+from jobmon_client.cli.bulk_operation import HELP, Body, OperationTerms, act_command, carry_out, on_terms, yes
 from jobmon_client.cli.commands.edit import attributes_command, set_properties
 from jobmon_client.cli.commands.wait import show_position, wait_command
 from jobmon_client.cli.filters import TASK
@@ -83,7 +83,7 @@ def _listed(ids: list[int]) -> str | None:
 @server
 @as_json
 def force_status(
-    *, status: str, terms: Terms, reason: str, yes: bool, server_url: str | None, as_json: bool
+    *, status: str, terms: OperationTerms, reason: str, yes: bool, server_url: str | None, as_json: bool
 ) -> None:
     """Say how tasks ended, whatever the tables say; what of them still runs is refused."""
 
@@ -101,7 +101,13 @@ def force_status(
 @server
 @as_json
 def delete(
-    *, terms: Terms, force: bool, reason: str | None, yes: bool, server_url: str | None, as_json: bool
+    *,
+    terms: OperationTerms,
+    force: bool,
+    reason: str | None,
+    yes: bool,
+    server_url: str | None,
+    as_json: bool,
 ) -> None:
     """Delete tasks with their attempts, at most ten unless --max-limit says otherwise; not what lives."""
 

@@ -22,11 +22,11 @@ from jobmon_client.http import Http
 from jobmon_client.worker.agent.job import Reports
 from jobmon_client.worker.agent.supervisor import Change, Supervisor
 from jobmon_client.worker.process.items import WorkItem
-from jobmon_client.worker.process.process_watch import Watch
+from jobmon_client.worker.process.process_watch import ProcessWatch
 from jobmon_client.worker.process.waiter import Waiter
 from jobmon_client.worker.reporting.heartbeat import Heartbeats
 from jobmon_client.worker.reporting.pace import Pace
-from jobmon_client.worker.reporting.reporter import Reporter
+from jobmon_client.worker.reporting.reporter import ReportSender
 from jobmon_client.worker.reporting.spool import Spool
 
 log = structlog.get_logger(__name__)
@@ -59,10 +59,10 @@ class Agent:
         self._give_up_at: float | None = None
         self._waiter = Waiter()
         spool = Spool(spool_dir, self.worker_id) if spool_dir else None
-        self._reporter = Reporter(self._api(settings.request_timeout, 0.0), spool=spool)
+        self._reporter = ReportSender(self._api(settings.request_timeout, 0.0), spool=spool)
         pace = Pace(settings)
         reports = Reports(self.worker_id, pace)
-        self._watch = Watch(spool_dir, self.worker_id)
+        self._watch = ProcessWatch(spool_dir, self.worker_id)
         self._supervisor = supervisor = Supervisor(
             settings, reports, self._reporter, self._waiter, self._watch
         )

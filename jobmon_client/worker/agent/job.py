@@ -12,7 +12,7 @@ from typing import Any
 from jobmon_client.states import ReasonCode, TaskInstanceStatus
 from jobmon_client.worker.process import result
 from jobmon_client.worker.process.command_process import Ended, Process
-from jobmon_client.worker.process.exit_status import Verdict
+from jobmon_client.worker.process.exit_status import ExitStatus
 from jobmon_client.worker.process.items import LogFiles, WorkItem, tail
 from jobmon_client.worker.reporting.pace import Pace
 
@@ -31,7 +31,7 @@ class Phase(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class EndOrder:
     """Why a command is to end, and the status that its death is reported with (None: nobody wants to know).
 
     `code` is why in a word.
@@ -42,7 +42,7 @@ class Order:
     code: str | None = None
 
 
-KILLED = Order(
+KILLED = EndOrder(
     "the command was ended by a kill command", TaskInstanceStatus.ERROR, ReasonCode.KILLED_BY_COMMAND.value
 )
 
@@ -55,7 +55,7 @@ class Job:
     files: LogFiles
     phase: Phase = Phase.WAITING
     process: Process | None = None
-    order: Order | None = None
+    order: EndOrder | None = None
     ended: Ended | None = None
     has_result: bool = False
     result: Any = None  # JSON; None is a result too
@@ -120,7 +120,7 @@ class Reports:
             **{name: value for name, value in facts.items() if value},
         }
 
-    def end(self, job: Job, verdict: Verdict) -> dict[str, Any]:
+    def end(self, job: Job, verdict: ExitStatus) -> dict[str, Any]:
         """Say how it ended."""
         report: dict[str, Any] = {
             "task_instance_id": job.id,

@@ -10,7 +10,7 @@ from jobmon_client.config import Settings
 from jobmon_client.states import Outcome
 from jobmon_client.worker.agent.job import Job, Reports
 from jobmon_client.worker.process.items import last_line
-from jobmon_client.worker.process.resource_meter import Meter
+from jobmon_client.worker.process.resource_meter import ResourceMeter
 
 Send = Callable[[Mapping[str, Any], Job, Callable[[Job, Reply], None]], None]
 PREFIX = "metrics."
@@ -24,7 +24,7 @@ class Measuring:
     ) -> None:
         """Measure every `settings.metrics_interval` seconds; `obey` is given what the server says to it."""
         self._directory = settings.log_dir
-        self._meter = Meter(settings.metrics_interval)
+        self._meter = ResourceMeter(settings.metrics_interval)
         self._reports = reports
         self._send = send
         self._obey = obey

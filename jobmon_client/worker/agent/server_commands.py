@@ -17,7 +17,7 @@ def is_killed(told: Told) -> bool:
     return any(one.get("command") == CommandName.KILL for one in told)
 
 
-class Orders:
+class ServerCommands:
     """Does what commands say, in the agent's one thread."""
 
     def __init__(

@@ -14,16 +14,16 @@ from jobmon_client.api.replies import Reply
 from jobmon_client.config import Settings, command_environment
 from jobmon_client.states import Outcome, TaskInstanceStatus
 from jobmon_client.worker.agent.changes import Changes
-from jobmon_client.worker.agent.job import KILLED, Job, Order, Phase, Reports, bare
+from jobmon_client.worker.agent.job import KILLED, EndOrder, Job, Phase, Reports, bare
 from jobmon_client.worker.agent.measuring import Measuring
-from jobmon_client.worker.agent.server_commands import Orders, is_killed
+from jobmon_client.worker.agent.server_commands import ServerCommands, is_killed
 from jobmon_client.worker.agent.slots import Slots
 from jobmon_client.worker.process.command_process import live_groups, oom_kills
-from jobmon_client.worker.process.exit_status import CONFIRMED, LAST_REPORT, Verdict, judge, quoted
+from jobmon_client.worker.process.exit_status import CONFIRMED, LAST_REPORT, ExitStatus, judge, quoted
 from jobmon_client.worker.process.items import LogFiles, WorkItem, tail
-from jobmon_client.worker.process.process_watch import Watch
+from jobmon_client.worker.process.process_watch import ProcessWatch
 from jobmon_client.worker.process.waiter import Waiter
-from jobmon_client.worker.reporting.reporter import Reporter
+from jobmon_client.worker.reporting.reporter import ReportSender
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,12 @@ class Supervisor:
     """Holds the jobs, starts and ends their commands, and has the reporter say so."""
 
     def __init__(
-        self, settings: Settings, reports: Reports, reporter: Reporter, waiter: Waiter, watch: Watch
+        self,
+        settings: Settings,
+        reports: Reports,
+        reporter: ReportSender,
+        waiter: Waiter,
+        watch: ProcessWatch,
     ) -> None:
         """Run up to `settings.concurrency` commands at once."""
         self.jobs: dict[int, Job] = {}
@@ -60,7 +65,7 @@ class Supervisor:
         self.changes = Changes()
         self._oom_kills = oom_kills()
         self._measuring = Measuring(settings, reports, self._send, self.obey)
-        self._orders = Orders(kill=self._kill, set_interval=self._pace, acknowledge=self._acknowledge)
+        self._orders = ServerCommands(kill=self._kill, set_interval=self._pace, acknowledge=self._acknowledge)
 
     # -- asked by the loop -----------------------------------------------------------------------------------
 
@@ -84,7 +89,7 @@ class Supervisor:
         for job in [one for one in self.running.values() if one.due is not None and one.due <= now]:
             if job.order is None:
                 limit = f"the command was ended after its time limit of {job.item.time_limit:g} seconds"
-                self._end(job, Order(limit, TaskInstanceStatus.RESOURCE_ERROR))
+                self._end(job, EndOrder(limit, TaskInstanceStatus.RESOURCE_ERROR))
             elif job.process is not None:
                 job.process.signal_group(signal.SIGKILL)
                 job.due = None
@@ -150,17 +155,17 @@ class Supervisor:
             log.info("not_started", task_instance_id=job.id, outcome=str(reply.outcome), status=reply.status)
             self._forget(job)
 
-    def _withdraw(self, job: Job, order: Order) -> None:
+    def _withdraw(self, job: Job, order: EndOrder) -> None:
         job.order = order
         self._slots.withdraw(job)
         self._obeyed(job, order, f"{order.reason} before it started")
 
-    def _obeyed(self, job: Job, order: Order, reason: str) -> None:
+    def _obeyed(self, job: Job, order: EndOrder, reason: str) -> None:
         if order.report is None:
             log.info("ended_unreported", task_instance_id=job.id, reason=order.reason)
             self._forget(job)
         else:
-            self._report(job, Verdict(order.report, reason, order.code))
+            self._report(job, ExitStatus(order.report, reason, order.code))
 
     def _start_next(self) -> None:
         """Start what may start, while there are slots."""
@@ -172,7 +177,9 @@ class Supervisor:
             job.process = process = job.start(self._environment)
         except (OSError, ValueError) as error:
             self._slots.free(None)
-            self._report(job, Verdict(TaskInstanceStatus.ERROR, f"the command could not be started: {error}"))
+            self._report(
+                job, ExitStatus(TaskInstanceStatus.ERROR, f"the command could not be started: {error}")
+            )
             return
         self._watch.started(process.pid, job.id)
         job.phase = Phase.RUNNING
@@ -202,10 +209,10 @@ class Supervisor:
         if job.order is not None:
             return
         if reply.outcome is Outcome.FENCED:
-            self._end(job, Order("another worker holds it", None))
+            self._end(job, EndOrder("another worker holds it", None))
         elif reply.status is not None and reply.status not in LIVE | BEFORE:
             reason = f"the server told the worker to stop: the status was {reply.status}"
-            self._end(job, Order(reason, LAST_REPORT.get(reply.status)))
+            self._end(job, EndOrder(reason, LAST_REPORT.get(reply.status)))
 
     def _kill(self, job: Job) -> bool:
         """End one that an operator wants dead; whether there was anything to end."""
@@ -225,7 +232,7 @@ class Supervisor:
     def end_all(self, ids: Iterable[int], reason: str) -> None:
         """End these; ERROR is what fits an instance that lives: if it is to be killed, the reply will say so."""
         for job in [self.jobs[one] for one in ids if one in self.jobs]:
-            order = Order(reason, TaskInstanceStatus.ERROR)
+            order = EndOrder(reason, TaskInstanceStatus.ERROR)
             if job.phase is Phase.WAITING:
                 self._withdraw(job, order)
             elif job.phase is Phase.ASKED:
@@ -233,7 +240,7 @@ class Supervisor:
             elif job.phase in {Phase.GRANTED, Phase.RUNNING} and job.order is None:
                 self._end(job, order)
 
-    def _end(self, job: Job, order: Order) -> None:
+    def _end(self, job: Job, order: EndOrder) -> None:
         """Ask the whole group to end, and give it its grace; one that has ended by itself is left its own verdict."""
         if job.phase is Phase.GRANTED:
             self._withdraw(job, order)
@@ -265,17 +272,17 @@ class Supervisor:
         else:
             self._obeyed(job, job.order, quoted(job.order.reason, tail(job.files.stderr)))
 
-    def _verdict(self, job: Job) -> Verdict:
+    def _verdict(self, job: Job) -> ExitStatus:
         if job.ended is None:
             raise RuntimeError(f"task instance {job.id} has not ended")
         if job.ended.exit_code == 0:
             if (problem := job.read_result()) is not None:
-                return Verdict(TaskInstanceStatus.ERROR, f"the command succeeded, but {problem}")
-            return Verdict(TaskInstanceStatus.DONE)
+                return ExitStatus(TaskInstanceStatus.ERROR, f"the command succeeded, but {problem}")
+            return ExitStatus(TaskInstanceStatus.DONE)
         before, self._oom_kills = self._oom_kills, oom_kills()
         return judge(job.ended, out_of_memory=self._oom_kills > before, stderr=tail(job.files.stderr))
 
-    def _report(self, job: Job, verdict: Verdict) -> None:
+    def _report(self, job: Job, verdict: ExitStatus) -> None:
         job.phase = Phase.REPORTED
         report = self._reports.end(job, verdict)
 

@@ -14,7 +14,7 @@ QUOTED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ExitStatus:
     """The status to report, and for an error the sentence that explains it, perhaps also a word."""
 
     status: TaskInstanceStatus
@@ -22,7 +22,7 @@ class Verdict:
     reason_code: str | None = None
 
 
-CONFIRMED = Verdict(TaskInstanceStatus.ERROR_FATAL, "the command was ended as the server had ordered")
+CONFIRMED = ExitStatus(TaskInstanceStatus.ERROR_FATAL, "the command was ended as the server had ordered")
 #: What a command is reported as that the server told to stop, by the status that said so.
 LAST_REPORT = {
     TaskInstanceStatus.KILL_SELF: TaskInstanceStatus.ERROR_FATAL,
@@ -30,10 +30,10 @@ LAST_REPORT = {
 }
 
 
-def judge(ended: Ended, *, out_of_memory: bool, stderr: str) -> Verdict:
+def judge(ended: Ended, *, out_of_memory: bool, stderr: str) -> ExitStatus:
     """Judge a command that ended by itself; `out_of_memory`: the machine killed something for that meanwhile."""
     if ended.exit_code == 0:
-        return Verdict(TaskInstanceStatus.DONE)
+        return ExitStatus(TaskInstanceStatus.DONE)
     killed = ended.signal == signal.SIGKILL or ended.exit_code == KILLED_EXIT
     state = TaskInstanceStatus.ERROR
     description = how(ended)
@@ -45,7 +45,7 @@ def judge(ended: Ended, *, out_of_memory: bool, stderr: str) -> Verdict:
     elif ended.signal == signal.SIGXCPU or ended.exit_code in CPU_LIMIT:
         state = TaskInstanceStatus.RESOURCE_ERROR
         description += "; its limit of processor time was reached"
-    return Verdict(state, quoted(description, stderr))
+    return ExitStatus(state, quoted(description, stderr))
 
 
 def how(ended: Ended) -> str:

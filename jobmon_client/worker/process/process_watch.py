@@ -12,7 +12,7 @@ from jobmon_client.worker.process.process_groups import Groups, sweep
 log = structlog.get_logger(__name__)
 
 
-class Watch:
+class ProcessWatch:
     """Is told of each command's process group; its methods may be called from one thread only."""
 
     def __init__(self, directory: Path | None, worker_id: str) -> None:

@@ -19,7 +19,7 @@ GROUP, CPU, VSIZE, RSS = 2, slice(11, 15), 20, 21
 
 
 @dataclass(slots=True)
-class Used:
+class GroupUsage:
     """What the processes of one group use now, and the processor time of those and of what they collected."""
 
     cpu_seconds: float = 0.0
@@ -27,7 +27,7 @@ class Used:
     rss_bytes: int = 0
 
 
-class Meter:
+class ResourceMeter:
     """Says when to measure, and measures; every `interval` seconds, never with 0."""
 
     def __init__(self, interval: float) -> None:
@@ -83,9 +83,9 @@ def machine(directory: Path) -> dict[str, float]:
     return found
 
 
-def used_by(groups: Collection[int]) -> dict[int, Used]:
+def used_by(groups: Collection[int]) -> dict[int, GroupUsage]:
     """Return what the processes of these groups use, by one look at every process there is."""
-    found: defaultdict[int, Used] = defaultdict(Used)
+    found: defaultdict[int, GroupUsage] = defaultdict(GroupUsage)
     for entry in os.scandir("/proc") if groups else ():
         fields = stat(int(entry.name)) if entry.name.isdecimal() else []
         if fields and (group := int(fields[GROUP])) in groups:

@@ -42,7 +42,7 @@ class Pending:
         return 300 + sum(len(value) for value in self.report.values() if isinstance(value, str))
 
 
-class Reporter:
+class ReportSender:
     """A thread that sends what waits as one call of /reports; reports of one instance keep their order.
 
     What says how a command ended is on disk before it is sent. An unreachable server only makes it try again.

@@ -17,7 +17,7 @@ LONGEST_PAUSE = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class DueCallback:
     """A callback that is to be tried now, for the `attempt`-th time."""
 
     callback_id: int
@@ -35,7 +35,7 @@ class Retried:
     status: CallbackStatus
 
 
-def take(connection: Connection, callback_id: int, seconds: float) -> Taken | None:
+def take(connection: Connection, callback_id: int, seconds: float) -> DueCallback | None:
     """Take a callback that is due; nobody else does for so many seconds, and then whoever took it is taken for dead."""
     locked = outbox.lock(connection, callback_id)
     if locked is None or locked.next_try_at is None or locked.next_try_at > locked.now:
@@ -43,7 +43,7 @@ def take(connection: Connection, callback_id: int, seconds: float) -> Taken | No
     attempt = locked.attempts + 1
     until = clock.seconds_after(locked.now, seconds)
     outbox.write(connection, locked, attempts=attempt, next_try_at=until)
-    return Taken(locked.callback_id, locked.workflow_id, locked.workflow_status, locked.url, attempt)
+    return DueCallback(locked.callback_id, locked.workflow_id, locked.workflow_status, locked.url, attempt)
 
 
 def delivered(connection: Connection, callback_id: int) -> None:

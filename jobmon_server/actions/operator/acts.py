@@ -9,13 +9,13 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Status, TaskStatus, WorkflowStatus
-from jobmon_server.actions.operator.task_operation import Deed, Planned, TaskVerdict, do, do_locked
+from jobmon_server.actions.operator.task_operation import Planned, TaskOperation, TaskVerdict, do, do_locked
 from jobmon_server.actions.workflow.settle import settle_locked
 from jobmon_server.db.core.rows import BATCH
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema.tables import task
 from jobmon_server.db.workflows import dag, task_locks, workflow_locks
-from jobmon_server.db.workflows.task_locks import LockedSubject
+from jobmon_server.db.workflows.task_locks import LockedTaskWithInstance
 from jobmon_server.db.workflows.workflow_locks import LockedWorkflow
 from jobmon_server.errors import Unknown
 from jobmon_server.fsm.acts import ACTS, WAITING, Act
@@ -37,7 +37,7 @@ class ActVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Some:
+class ActPortion:
     """One transaction's part of an act on a workflow."""
 
     looked: int
@@ -48,18 +48,20 @@ class Some:
 
 
 @dataclass(frozen=True)
-class ActOn(Deed):
+class ActOperation(TaskOperation):
     """One of the acts of `fsm.acts`, with why and by whom."""
 
     verb: str
     reason: str | None = None
     actor: str | None = None
 
-    def lock(self, connection: Connection, task_ids: Sequence[int], *, lock: bool) -> Sequence[LockedSubject]:
+    def lock(
+        self, connection: Connection, task_ids: Sequence[int], *, lock: bool
+    ) -> Sequence[LockedTaskWithInstance]:
         """Lock the tasks with their current instances."""
         return task_locks.lock_subjects(connection, task_ids, lock=lock)
 
-    def plan(self, tasks: Sequence[LockedSubject]) -> list[Planned]:
+    def plan(self, tasks: Sequence[LockedTaskWithInstance]) -> list[Planned]:
         """Ask the table."""
         return [self._planned(was, ACTS[self.verb](was.subject)) for was in tasks]
 
@@ -69,7 +71,7 @@ class ActOn(Deed):
         task_locks.write_acts(connection, acts, self.reason or f"an operator's {self.verb}", self.actor)
         dag.take_back(connection, [was.task_id for was, _ in acts if was.status is TaskStatus.DONE])
 
-    def _planned(self, was: LockedSubject, act: Act) -> Planned:
+    def _planned(self, was: LockedTaskWithInstance, act: Act) -> Planned:
         problem = (
             f"From {was.status} there is nothing to {self.verb}." if act.outcome is Outcome.INVALID else None
         )
@@ -84,7 +86,7 @@ def workflow_of(database: Database, task_id: int) -> int:
     return workflow_id
 
 
-def do_to_task(database: Database, task_id: int, deed: Deed) -> ActVerdict:
+def do_to_task(database: Database, task_id: int, deed: TaskOperation) -> ActVerdict:
     """Do one deed to one task. Raises `Unknown`."""
     (verdict,) = database.transact(do, workflow_of(database, task_id), [task_id], deed)
     if verdict.status is None:
@@ -94,7 +96,7 @@ def do_to_task(database: Database, task_id: int, deed: Deed) -> ActVerdict:
 
 
 def act_on_workflow(
-    database: Database, workflow_id: int, deed: ActOn, still: Still | None = None
+    database: Database, workflow_id: int, deed: ActOperation, still: Still | None = None
 ) -> ActVerdict:
     """Do one act to every task of a workflow that it may change, in bounded transactions. Raises `Unknown`.
 
@@ -107,7 +109,7 @@ def stop_waiting(
     database: Database, workflow_id: int, reason: str | None = None, actor: str | None = None
 ) -> ActVerdict:
     """Stop every task of a workflow for which nothing was queued. Raises `Unknown`."""
-    return _all(database, workflow_id, ActOn("stop", reason, actor), task.c.status.in_(WAITING))
+    return _all(database, workflow_id, ActOperation("stop", reason, actor), task.c.status.in_(WAITING))
 
 
 def stop_children(
@@ -116,13 +118,13 @@ def stop_children(
     """Stop the direct downstream tasks for which nothing was queued. Raises `Unknown`."""
     workflow_id = workflow_of(database, task_id)
     children = dag.is_downstream_of(task_id) & task.c.status.in_(WAITING)
-    return _all(database, workflow_id, ActOn("stop", reason, actor), children)
+    return _all(database, workflow_id, ActOperation("stop", reason, actor), children)
 
 
 def _all(
     database: Database,
     workflow_id: int,
-    deed: ActOn,
+    deed: ActOperation,
     only: ColumnElement[bool] | None,
     still: Still | None = None,
 ) -> ActVerdict:
@@ -144,15 +146,15 @@ def _all(
 def _act_on_some(
     connection: Connection,
     workflow_id: int,
-    deed: ActOn,
+    deed: ActOperation,
     only: ColumnElement[bool] | None,
     still: Still | None,
-) -> Some:
+) -> ActPortion:
     locked = workflow_locks.lock_workflow(connection, workflow_id)
     if locked is None:
         raise Unknown("workflow", workflow_id)
     if still is not None and not still(connection, locked):
-        return Some(0, [], False, locked.status, is_another=True)
+        return ActPortion(0, [], False, locked.status, is_another=True)
     verb = deed.verb
     ids = task_locks.find(connection, workflow_id, can_be(verb) if only is None else only, BATCH)
     verdicts = do_locked(connection, ids, deed)
@@ -162,7 +164,7 @@ def _act_on_some(
     if only is None and verb in _HOLDS and (changed or there):
         workflow_locks.hold(connection, workflow_id, held=_HOLDS[verb])
         locked = workflow_locks.lock_workflow_of(connection, workflow_id, locked.run) or locked
-    return Some(len(ids), changed, there, settle_locked(connection, locked))
+    return ActPortion(len(ids), changed, there, settle_locked(connection, locked))
 
 
 def can_be(verb: str) -> ColumnElement[bool]:

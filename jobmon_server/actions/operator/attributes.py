@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome
-from jobmon_server.actions.operator.task_operation import Deed, Planned, TaskVerdict
+from jobmon_server.actions.operator.task_operation import Planned, TaskOperation, TaskVerdict
 from jobmon_server.actions.workflow.json_merge_patch import patched
 from jobmon_server.db.core.partial_update import is_same
 from jobmon_server.db.core.types import canonical_json
@@ -22,7 +22,7 @@ MOST_BYTES = 1_048_576
 
 
 @dataclass(frozen=True)
-class SetAttributes(Deed):
+class SetAttributes(TaskOperation):
     """New attributes by task; `everybody` are those of tasks that are not among them."""
 
     by_id: Mapping[int, Mapping[str, Any]]

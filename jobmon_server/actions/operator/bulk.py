@@ -9,10 +9,16 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome
-from jobmon_server.actions.operator.acts import ActOn
+from jobmon_server.actions.operator.acts import ActOperation
 from jobmon_server.actions.operator.cascade import begun_below, rerun_below
-from jobmon_server.actions.operator.targets import Asked, Chosen, choose_tasks, terms_of
-from jobmon_server.actions.operator.task_operation import ACCEPTED, Deed, TaskVerdict, Terms, try_to_do
+from jobmon_server.actions.operator.targets import TargetQuery, Targets, choose_tasks, terms_of
+from jobmon_server.actions.operator.task_operation import (
+    ACCEPTED,
+    Preconditions,
+    TaskOperation,
+    TaskVerdict,
+    try_to_do,
+)
 from jobmon_server.db.core.rows import chunks
 from jobmon_server.db.core.transaction import Database
 
@@ -21,7 +27,7 @@ MOST_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class BulkResult:
     """A verdict for each that was tried; `left` were not, because one before them was refused."""
 
     matched: int
@@ -31,7 +37,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Preview:
     """What would become of the first of those who are meant; `statuses` are what all of them are now."""
 
     matched: int
@@ -40,15 +46,15 @@ class Shown:
     verdicts: Sequence[Any]
 
 
-def do_to_tasks(database: Database, asked: Asked, deed: Deed) -> Done:
+def do_to_tasks(database: Database, asked: TargetQuery, deed: TaskOperation) -> BulkResult:
     """Do a deed to many tasks: unknown ids first, then by workflow and id. Raises `Invalid` as `choose_tasks` does."""
     chosen = database.read(choose_tasks, asked)
     verdicts = _do(database, chosen, deed, terms_of(asked, chosen))
     left = len(chosen.ids) + len(chosen.unknown) - len(verdicts)
-    return Done(chosen.matched, chosen.digest, verdicts, left)
+    return BulkResult(chosen.matched, chosen.digest, verdicts, left)
 
 
-def rerun_tasks_and_below(database: Database, asked: Asked, deed: ActOn) -> Done:
+def rerun_tasks_and_below(database: Database, asked: TargetQuery, deed: ActOperation) -> BulkResult:
     """Rerun many tasks, then what is below them and has begun; both are counted, and told by the digest."""
     chosen = database.read(choose_tasks, asked, begun_below)
     terms = terms_of(asked, chosen)
@@ -59,10 +65,10 @@ def rerun_tasks_and_below(database: Database, asked: Asked, deed: ActOn) -> Done
         for workflow_id, ids in chosen.by_workflow.items():
             top = [one for one in ids if one in done]
             verdicts += rerun_below(database, workflow_id, top, deed)
-    return Done(chosen.matched, chosen.digest, verdicts, left)
+    return BulkResult(chosen.matched, chosen.digest, verdicts, left)
 
 
-def _do(database: Database, chosen: Chosen, deed: Deed, terms: Terms) -> list[TaskVerdict]:
+def _do(database: Database, chosen: Targets, deed: TaskOperation, terms: Preconditions) -> list[TaskVerdict]:
     verdicts = [TaskVerdict(one, Outcome.UNKNOWN) for one in chosen.unknown]
     for workflow_id, ids in chosen.by_workflow.items():
         for batch in chunks(sorted(ids, reverse=deed.is_joint)):
@@ -76,14 +82,16 @@ def _is_refused(verdicts: Sequence[TaskVerdict]) -> bool:
     return any(one.outcome not in ACCEPTED for one in verdicts)
 
 
-def show_tasks(database: Database, asked: Asked, deed: Deed, *, cascade: bool = False) -> Shown:
+def show_tasks(
+    database: Database, asked: TargetQuery, deed: TaskOperation, *, cascade: bool = False
+) -> Preview:
     """Say what a deed would do, and do nothing. Raises `Invalid` as `choose_tasks` does."""
     chosen = database.read(choose_tasks, asked, begun_below if cascade else None)
     first = sorted({*chosen.ids, *chosen.below}, reverse=deed.is_joint)[:MOST_SHOWN]
     verdicts = database.read(_foresee, deed, first)
-    return Shown(chosen.matched, chosen.digest, dict(chosen.statuses), verdicts)
+    return Preview(chosen.matched, chosen.digest, dict(chosen.statuses), verdicts)
 
 
-def _foresee(connection: Connection, deed: Deed, task_ids: Sequence[int]) -> list[TaskVerdict]:
+def _foresee(connection: Connection, deed: TaskOperation, task_ids: Sequence[int]) -> list[TaskVerdict]:
     tasks = deed.lock(connection, task_ids, lock=False)
     return [one.verdict for one in deed.plan(tasks)]

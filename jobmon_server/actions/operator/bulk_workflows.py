@@ -9,11 +9,11 @@ from functools import partial
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Status
-from jobmon_server.actions.operator.acts import ActOn, act_on_workflow, can_be
+from jobmon_server.actions.operator.acts import ActOperation, act_on_workflow, can_be
 from jobmon_server.actions.operator.attributes import SetWorkflowAttributes
-from jobmon_server.actions.operator.bulk import MOST_SHOWN, Done, Shown
-from jobmon_server.actions.operator.targets import Asked, Chosen, choose_workflows, terms_of
-from jobmon_server.actions.operator.task_operation import ACCEPTED, Terms, do_locked
+from jobmon_server.actions.operator.bulk import MOST_SHOWN, BulkResult, Preview
+from jobmon_server.actions.operator.targets import TargetQuery, Targets, choose_workflows, terms_of
+from jobmon_server.actions.operator.task_operation import ACCEPTED, Preconditions, do_locked
 from jobmon_server.db.core.rows import chunks
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.workflows import task_locks
@@ -32,7 +32,7 @@ class WorkflowVerdict:
     problem: str | None = None
 
 
-def act_on_workflows(database: Database, asked: Asked, deed: ActOn) -> Done:
+def act_on_workflows(database: Database, asked: TargetQuery, deed: ActOperation) -> BulkResult:
     """Do one act to many workflows: unknown ids first, then by id. Raises `Invalid` as `choose_workflows` does."""
     chosen = database.read(choose_workflows, asked)
     terms = terms_of(asked, chosen)
@@ -42,10 +42,10 @@ def act_on_workflows(database: Database, asked: Asked, deed: ActOn) -> Done:
         if terms.stop and verdicts[-1].outcome not in ACCEPTED:
             break
     left = len(chosen.ids) + len(chosen.unknown) - len(verdicts)
-    return Done(chosen.matched, chosen.digest, verdicts, left)
+    return BulkResult(chosen.matched, chosen.digest, verdicts, left)
 
 
-def _act(database: Database, workflow_id: int, deed: ActOn, terms: Terms) -> WorkflowVerdict:
+def _act(database: Database, workflow_id: int, deed: ActOperation, terms: Preconditions) -> WorkflowVerdict:
     try:
         verdict = act_on_workflow(database, workflow_id, deed, partial(still, terms))
     except Unknown:
@@ -55,31 +55,33 @@ def _act(database: Database, workflow_id: int, deed: ActOn, terms: Terms) -> Wor
     return WorkflowVerdict(workflow_id, verdict.outcome, verdict.status, len(verdict.task_ids))
 
 
-def still(terms: Terms, connection: Connection, locked: LockedWorkflow) -> bool:
+def still(terms: Preconditions, connection: Connection, locked: LockedWorkflow) -> bool:
     """Tell whether a workflow is what it was chosen for, now that it is locked."""
     return not terms.others(connection, {locked.workflow_id: locked.status})
 
 
-def show_workflows(database: Database, asked: Asked, deed: ActOn) -> Shown:
+def show_workflows(database: Database, asked: TargetQuery, deed: ActOperation) -> Preview:
     """Say how many tasks of each an act would change, and do nothing. Raises `Invalid` as `choose_workflows` does."""
     chosen = database.read(choose_workflows, asked)
     return _shown(chosen, database.read(task_locks.count, chosen.ids[:MOST_SHOWN], can_be(deed.verb)))
 
 
-def show_chosen_workflows(database: Database, asked: Asked) -> Shown:
+def show_chosen_workflows(database: Database, asked: TargetQuery) -> Preview:
     """Say who is meant. Raises `Invalid` as `choose_workflows` does."""
     return _shown(database.read(choose_workflows, asked), {})
 
 
-def _shown(chosen: Chosen, counts: Mapping[int, int]) -> Shown:
+def _shown(chosen: Targets, counts: Mapping[int, int]) -> Preview:
     first = [
         {"workflow_id": one, "status": chosen.statuses[one], "tasks": counts.get(one, 0)}
         for one in chosen.ids[:MOST_SHOWN]
     ]
-    return Shown(chosen.matched, chosen.digest, dict(chosen.statuses), first)
+    return Preview(chosen.matched, chosen.digest, dict(chosen.statuses), first)
 
 
-def set_workflow_attributes(database: Database, asked: Asked, deed: SetWorkflowAttributes) -> Done:
+def set_workflow_attributes(
+    database: Database, asked: TargetQuery, deed: SetWorkflowAttributes
+) -> BulkResult:
     """Set attributes of many workflows: unknown ids first, then by id. Raises `Invalid` as `choose_workflows` does."""
     chosen = database.read(choose_workflows, asked)
     terms = terms_of(asked, chosen)
@@ -89,11 +91,11 @@ def set_workflow_attributes(database: Database, asked: Asked, deed: SetWorkflowA
             break
         verdicts += _set(database, batch, deed, terms)
     left = len(chosen.ids) + len(chosen.unknown) - len(verdicts)
-    return Done(chosen.matched, chosen.digest, verdicts, left)
+    return BulkResult(chosen.matched, chosen.digest, verdicts, left)
 
 
 def _set(
-    database: Database, workflow_ids: Sequence[int], deed: SetWorkflowAttributes, terms: Terms
+    database: Database, workflow_ids: Sequence[int], deed: SetWorkflowAttributes, terms: Preconditions
 ) -> list[WorkflowVerdict]:
     try:
         found = database.transact(do_locked, workflow_ids, deed, terms)

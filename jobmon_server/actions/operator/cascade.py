@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, TaskStatus
-from jobmon_server.actions.operator.acts import ActOn, ActVerdict, do_to_task, workflow_of
+from jobmon_server.actions.operator.acts import ActOperation, ActVerdict, do_to_task, workflow_of
 from jobmon_server.actions.operator.task_operation import TaskVerdict, try_to_do
 from jobmon_server.db.core.rows import chunks
 from jobmon_server.db.core.transaction import Database
@@ -20,7 +20,7 @@ from jobmon_server.fsm.task import TASK
 _LEFT = WAITING | (TASK.terminal - {TaskStatus.DONE, TaskStatus.ERROR_FATAL})
 
 
-def rerun_all_below(database: Database, task_id: int, deed: ActOn) -> ActVerdict:
+def rerun_all_below(database: Database, task_id: int, deed: ActOperation) -> ActVerdict:
     """Rerun a task, then what is below it and has begun. Raises `Unknown`, and `Busy` when some was left."""
     top = do_to_task(database, task_id, deed)
     if top.outcome is Outcome.INVALID:
@@ -33,7 +33,7 @@ def rerun_all_below(database: Database, task_id: int, deed: ActOn) -> ActVerdict
 
 
 def rerun_below(
-    database: Database, workflow_id: int, task_ids: Sequence[int], deed: ActOn
+    database: Database, workflow_id: int, task_ids: Sequence[int], deed: ActOperation
 ) -> list[TaskVerdict]:
     """Rerun what is below tasks that were reset and has begun, layer after layer, in bounded transactions.
 

@@ -12,7 +12,7 @@ from jobmon_client.states import Outcome, TaskInstanceStatus
 from jobmon_server.db.core.rows import BATCH
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.instances import commands
-from jobmon_server.db.instances.commands import Acknowledged, Acknowledgement
+from jobmon_server.db.instances.commands import AckOutcome, CommandAck
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 
 #: How many commands may wait for one instance: what has so many is not listening.
@@ -119,7 +119,7 @@ def _with_id(
     return verdict
 
 
-def acknowledge_many(database: Database, given: Sequence[Acknowledgement]) -> list[Acknowledged]:
+def acknowledge_many(database: Database, given: Sequence[CommandAck]) -> list[AckOutcome]:
     """Take acknowledgements of any instances' commands, in bounded transactions; in the order given."""
     owners = database.read(commands.owners, sorted({one.command_id for one in given}))
     return [
@@ -130,13 +130,13 @@ def acknowledge_many(database: Database, given: Sequence[Acknowledgement]) -> li
 
 
 def acknowledge(
-    connection: Connection, given: Sequence[Acknowledgement], owners: Mapping[int, int]
-) -> list[Acknowledged]:
+    connection: Connection, given: Sequence[CommandAck], owners: Mapping[int, int]
+) -> list[AckOutcome]:
     """Take acknowledgements of commands whose instances are known, now that these are locked."""
     locked = commands.lock_instances(
         connection, {owners[one.command_id] for one in given if one.command_id in owners}
     )
     now = max((row.now for row in locked.values()), default=None)
     if now is None:
-        return [Acknowledged(one.command_id, Outcome.UNKNOWN) for one in given]
+        return [AckOutcome(one.command_id, Outcome.UNKNOWN) for one in given]
     return commands.acknowledge(connection, [(owners.get(one.command_id, 0), one) for one in given], now)

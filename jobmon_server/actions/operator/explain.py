@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db.instances.explain import Standing, read_standing
+from jobmon_server.db.instances.explain import ExplainedInstance, read_standing
 from jobmon_server.fsm.explain import advice, next_by_itself, open_edges
 from jobmon_server.fsm.waiting import waits_for
 
@@ -34,13 +34,13 @@ def explain(connection: Connection, task_instance_id: int) -> dict[str, Any]:
     }
 
 
-def _seconds_left(standing: Standing) -> float | None:
+def _seconds_left(standing: ExplainedInstance) -> float | None:
     if standing.report_by is None:
         return None
     return (standing.report_by - standing.now).total_seconds()
 
 
-def _deadline(standing: Standing) -> dict[str, Any]:
+def _deadline(standing: ExplainedInstance) -> dict[str, Any]:
     return {
         "report_by": standing.report_by,
         "seconds": _seconds_left(standing),
@@ -48,7 +48,7 @@ def _deadline(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _next(standing: Standing) -> dict[str, Any]:
+def _next(standing: ExplainedInstance) -> dict[str, Any]:
     return {
         **asdict(next_by_itself(standing.pair, standing.row["cluster"])),
         "at": standing.report_by,
@@ -56,7 +56,7 @@ def _next(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _task(standing: Standing, *, is_current: bool) -> dict[str, Any]:
+def _task(standing: ExplainedInstance, *, is_current: bool) -> dict[str, Any]:
     pair = standing.pair
     return {
         "task_id": standing.row["task_id"],

@@ -14,7 +14,7 @@ from jobmon_server.errors import Malformed, Unknown
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class LimitsInForce:
     """The limits of a workflow and of those of its arrays that were named; None is no limit, 0 pauses."""
 
     outcome: Outcome
@@ -28,7 +28,7 @@ def set_limits(
     workflow_id: int,
     arrays: Sequence[Mapping[str, Any]] = (),
     **of_workflow: int | None,
-) -> Limits:
+) -> LimitsInForce:
     """Set what is given and leave the rest. What is live already goes on. Raises `Unknown`, or `Malformed`."""
     locked = workflow_locks.lock_workflow(connection, workflow_id)
     if locked is None:
@@ -45,4 +45,4 @@ def set_limits(
         limits.write_workflow(connection, locked, limit)
     is_new = bool(changed) or limit != locked.max_concurrently_running
     said = [{"name": name, "max_concurrently_running": value} for name, value in wanted.items()]
-    return Limits(Outcome.APPLIED if is_new else Outcome.DUPLICATE, locked.status, limit, said)
+    return LimitsInForce(Outcome.APPLIED if is_new else Outcome.DUPLICATE, locked.status, limit, said)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome
-from jobmon_server.actions.operator.task_operation import Deed, Planned, TaskVerdict
+from jobmon_server.actions.operator.task_operation import Planned, TaskOperation, TaskVerdict
 from jobmon_server.actions.workflow.json_merge_patch import patched
 from jobmon_server.db.core.partial_update import is_same, patch_many
 from jobmon_server.db.schema.tables import task
@@ -23,7 +23,7 @@ _OBJECTS = frozenset({"requested_resources", "resource_scales"})
 
 
 @dataclass(frozen=True)
-class SetProperties(Deed):
+class SetProperties(TaskOperation):
     """New properties by task; `everybody` are those of tasks that are not among them."""
 
     by_task: Mapping[int, Mapping[str, Any]]

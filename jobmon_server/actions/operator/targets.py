@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import OnError
-from jobmon_server.actions.operator.task_operation import Terms
+from jobmon_server.actions.operator.task_operation import Preconditions
 from jobmon_server.db.reads.selection import look_at_tasks, look_at_workflows
 from jobmon_server.db.search import Condition, Entity, Operator, count, select_ids
 from jobmon_server.db.search.fields import id_field
@@ -45,7 +45,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TargetQuery:
     """Whom a call is about: `ids`, or all that a selection means; how many at most, 0 for any number; and its terms."""
 
     ids: Sequence[int] = ()
@@ -56,7 +56,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Targets:
     """Who is meant: by workflow; `unknown` are ids that nothing has, `below` what a cascade takes with it."""
 
     by_workflow: Mapping[int, list[int]]
@@ -81,17 +81,17 @@ class Chosen:
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def choose_tasks(connection: Connection, asked: Asked, below: Below | None = None) -> Chosen:
+def choose_tasks(connection: Connection, asked: TargetQuery, below: Below | None = None) -> Targets:
     """Choose tasks. Raises `Invalid` when they are too many, or others than the digest tells of."""
     return _choose(connection, asked, look_at_tasks, below)
 
 
-def choose_workflows(connection: Connection, asked: Asked) -> Chosen:
+def choose_workflows(connection: Connection, asked: TargetQuery) -> Targets:
     """Choose workflows. Raises `Invalid` when they are too many, or others than the digest tells of."""
     return _choose(connection, asked, look_at_workflows, None)
 
 
-def _choose(connection: Connection, asked: Asked, look: Any, below: Below | None) -> Chosen:
+def _choose(connection: Connection, asked: TargetQuery, look: Any, below: Below | None) -> Targets:
     ids = sorted(set(asked.ids)) if asked.selection is None else _found(connection, asked, asked.selection)
     rows = look(connection, ids)
     there = {row.id for row in rows}
@@ -100,7 +100,7 @@ def _choose(connection: Connection, asked: Asked, look: Any, below: Below | None
     for row in rows:
         by_workflow.setdefault(row.workflow_id, []).append(row.id)
     statuses = {row.id: row.status for row in [*rows, *look(connection, under)]}
-    chosen = Chosen(by_workflow, statuses, [one for one in ids if one not in there], under)
+    chosen = Targets(by_workflow, statuses, [one for one in ids if one not in there], under)
     _refuse_too_many(asked, chosen.matched)
     if asked.digest not in {None, chosen.digest}:
         raise Invalid(
@@ -110,7 +110,7 @@ def _choose(connection: Connection, asked: Asked, look: Any, below: Below | None
     return chosen
 
 
-def _found(connection: Connection, asked: Asked, selection: Selection) -> list[int]:
+def _found(connection: Connection, asked: TargetQuery, selection: Selection) -> list[int]:
     if not asked.max_limit:
         return selection.find(connection, EVERY)
     ids = selection.find(connection, asked.max_limit + 1)
@@ -119,7 +119,7 @@ def _found(connection: Connection, asked: Asked, selection: Selection) -> list[i
     return ids
 
 
-def _refuse_too_many(asked: Asked, matched: int) -> None:
+def _refuse_too_many(asked: TargetQuery, matched: int) -> None:
     if asked.max_limit and matched > asked.max_limit:
         raise Invalid(
             f"{matched} match, more than max_limit, which is {asked.max_limit}; nothing was changed.",
@@ -127,9 +127,9 @@ def _refuse_too_many(asked: Asked, matched: int) -> None:
         )
 
 
-def terms_of(asked: Asked, chosen: Chosen) -> Terms:
+def terms_of(asked: TargetQuery, chosen: Targets) -> Preconditions:
     """Return what each must still be once it is locked: what the selection means, and what the digest told of."""
-    return Terms(
+    return Preconditions(
         still=None if asked.selection is None else asked.selection.among,
         expected={} if asked.digest is None else chosen.statuses,
         stop=asked.on_error is OnError.STOP,

@@ -11,11 +11,11 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome
 from jobmon_server.actions.operator.acts import ActVerdict, do_to_task
-from jobmon_server.actions.operator.bulk import Done, do_to_tasks
-from jobmon_server.actions.operator.targets import Asked
-from jobmon_server.actions.operator.task_operation import Deed, Planned, TaskVerdict
+from jobmon_server.actions.operator.bulk import BulkResult, do_to_tasks
+from jobmon_server.actions.operator.targets import TargetQuery
+from jobmon_server.actions.operator.task_operation import Planned, TaskOperation, TaskVerdict
 from jobmon_server.db.core.transaction import Database
-from jobmon_server.db.workflows.task_removal import LockedPlace, lock_places, take_out
+from jobmon_server.db.workflows.task_removal import RemovableTask, lock_places, take_out
 
 #: How many of those who wait a refusal names.
 _MOST_NAMED = 10
@@ -24,17 +24,17 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Delete(Deed):
+class Delete(TaskOperation):
     """Delete tasks that have ended or never began; with `force` also such as others wait for, who then do not."""
 
     force: bool = False
     is_joint: ClassVar[bool] = True
 
-    def lock(self, connection: Connection, task_ids: Sequence[int], *, lock: bool) -> Sequence[LockedPlace]:
+    def lock(self, connection: Connection, task_ids: Sequence[int], *, lock: bool) -> Sequence[RemovableTask]:
         """Lock the tasks with all their instances."""
         return lock_places(connection, task_ids, lock=lock)
 
-    def plan(self, tasks: Sequence[LockedPlace]) -> list[Planned]:
+    def plan(self, tasks: Sequence[RemovableTask]) -> list[Planned]:
         """Take those that do not live and that nobody waits for who stays."""
         problems = {one.task_id: _alive(one) for one in tasks if one.subject.has_live_instance}
         if not self.force:
@@ -54,7 +54,7 @@ def delete_task(database: Database, task_id: int, deed: Delete, **why: str | Non
     return verdict
 
 
-def delete_tasks(database: Database, asked: Asked, deed: Delete, **why: str | None) -> Done:
+def delete_tasks(database: Database, asked: TargetQuery, deed: Delete, **why: str | None) -> BulkResult:
     """Delete many tasks, those bound last first, so that of a whole chain the end goes first."""
     done = do_to_tasks(database, asked, deed)
     _tell([one.task_id for one in done.verdicts if one.outcome is Outcome.APPLIED], why)
@@ -66,7 +66,7 @@ def _tell(task_ids: Sequence[int], why: Mapping[str, str | None]) -> None:
         log.info("tasks deleted", task_ids=task_ids, **why)
 
 
-def _alive(was: LockedPlace) -> str:
+def _alive(was: RemovableTask) -> str:
     return f"Its last instance is {was.subject.task_instance}: stop it, and wait until it is confirmed dead."
 
 
@@ -91,6 +91,6 @@ def _waited_for(names: Sequence[str]) -> str:
     return f"{first}{more} wait for it: delete these as well, or have them wait no more, by force."
 
 
-def _planned(was: LockedPlace, problem: str | None) -> Planned:
+def _planned(was: RemovableTask, problem: str | None) -> Planned:
     outcome = Outcome.APPLIED if problem is None else Outcome.INVALID
     return Planned(was, TaskVerdict(was.task_id, outcome, was.status, problem))

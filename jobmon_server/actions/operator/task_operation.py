@@ -52,7 +52,7 @@ class Planned:
     write: Any = None
 
 
-class Deed(ABC):
+class TaskOperation(ABC):
     """What can be done to a task."""
 
     #: Whether it can change what a workflow's status depends on.
@@ -74,7 +74,7 @@ class Deed(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Preconditions:
     """What a task must still be when it is locked, and whether the first refusal ends it all.
 
     `still` returns those of some tasks that are still meant; `expected` are the statuses that they were seen in.
@@ -94,11 +94,15 @@ class Terms:
         }
 
 
-ANY_TERMS = Terms()
+ANY_TERMS = Preconditions()
 
 
 def try_to_do(
-    database: Database, workflow_id: int, task_ids: Sequence[int], deed: Deed, terms: Terms = ANY_TERMS
+    database: Database,
+    workflow_id: int,
+    task_ids: Sequence[int],
+    deed: TaskOperation,
+    terms: Preconditions = ANY_TERMS,
 ) -> list[TaskVerdict]:
     """Do a deed in a transaction of its own; one that keeps losing its races leaves the tasks as they are: `busy`."""
     try:
@@ -108,7 +112,11 @@ def try_to_do(
 
 
 def do(
-    connection: Connection, workflow_id: int, task_ids: Sequence[int], deed: Deed, terms: Terms = ANY_TERMS
+    connection: Connection,
+    workflow_id: int,
+    task_ids: Sequence[int],
+    deed: TaskOperation,
+    terms: Preconditions = ANY_TERMS,
 ) -> list[TaskVerdict]:
     """Do a deed to tasks of one workflow; verdicts by task id, up to the refusal that ended it."""
     locked = workflow_locks.lock_workflow(connection, workflow_id)
@@ -121,7 +129,7 @@ def do(
 
 
 def do_locked(
-    connection: Connection, task_ids: Sequence[int], deed: Deed, terms: Terms = ANY_TERMS
+    connection: Connection, task_ids: Sequence[int], deed: TaskOperation, terms: Preconditions = ANY_TERMS
 ) -> list[TaskVerdict]:
     """Do a deed to tasks of a workflow that is locked already."""
     tasks = deed.lock(connection, task_ids, lock=True)

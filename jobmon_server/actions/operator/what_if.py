@@ -21,14 +21,14 @@ Supposed = Mapping[int, TaskStatus | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class Prediction:
     """The status that the workflow has, and the one it would have."""
 
     status: WorkflowStatus
     would_be: WorkflowStatus
 
 
-def foresee(connection: Connection, workflow_id: int, supposed: Supposed) -> Foreseen:
+def foresee(connection: Connection, workflow_id: int, supposed: Supposed) -> Prediction:
     """Say what the workflow's status would be. Raises `Unknown`, or `Malformed` for a task of another workflow."""
     state = what_if.look(connection, workflow_id)
     if state is None:
@@ -48,7 +48,7 @@ def foresee(connection: Connection, workflow_id: int, supposed: Supposed) -> For
         run_alive=state.run_alive,
         ever_run=state.ever_run,
     )
-    return Foreseen(state.status, workflow_status(facts))
+    return Prediction(state.status, workflow_status(facts))
 
 
 def _is_any_ready(connection: Connection, workflow_id: int, supposed: Supposed) -> bool:

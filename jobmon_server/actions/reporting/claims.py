@@ -18,7 +18,7 @@ from jobmon_server.actions.reporting.transition import Verdict, verdict
 from jobmon_server.db.core.rows import BATCH, chunks
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.instances import claims, lock_by_status, locking
-from jobmon_server.db.instances.lock_by_status import Waiting
+from jobmon_server.db.instances.lock_by_status import LockedQueued
 from jobmon_server.db.instances.uniform_writes import typical, write_alike
 from jobmon_server.db.instances.writes import write_many
 from jobmon_server.errors import Busy
@@ -28,7 +28,7 @@ _HELD = frozenset({Outcome.APPLIED, Outcome.DUPLICATE})
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimResult:
     """The batches of what a distributor holds now, and a verdict for each instance of which there is more to tell."""
 
     batches: list[dict[str, Any]]
@@ -43,11 +43,11 @@ def instantiate(
     task_instance_ids: Sequence[int] | None = None,
     detail: bool = False,
     **wanted: Any,
-) -> Claimed:
+) -> ClaimResult:
     """Claim instances for a distributor: these, or the next `limit` of a `cluster`, of a workflow or an array if told."""
     facts = {"distributor": distributor}
     news = Report(TI.INSTANTIATED, By(Reporter.DISTRIBUTOR), next_report_increment, facts)
-    waited: list[Waiting] = []
+    waited: list[LockedQueued] = []
     verdicts: list[Verdict] = []
     if task_instance_ids is not None:
         for some in chunks(list(dict.fromkeys(task_instance_ids))):
@@ -59,8 +59,8 @@ def instantiate(
         waited, verdicts = _claim_up_to(database, news, distributor, **wanted)
     held = [one.task_instance_id for one in verdicts if one.outcome in _HELD]
     if not (waited or held):
-        return Claimed([], verdicts)
-    return Claimed(database.read(claims.read_batches, waited, held, detail=detail), verdicts)
+        return ClaimResult([], verdicts)
+    return ClaimResult(database.read(claims.read_batches, waited, held, detail=detail), verdicts)
 
 
 def claim(
@@ -83,8 +83,8 @@ def _give(
 
 def _claim_up_to(
     database: Database, news: Report, distributor: str, *, cluster: str, limit: int, **narrowed: int | None
-) -> tuple[list[Waiting], list[Verdict]]:
-    waited: list[Waiting] = []
+) -> tuple[list[LockedQueued], list[Verdict]]:
+    waited: list[LockedQueued] = []
     verdicts: list[Verdict] = []
     while (left := limit - len(waited) - len(verdicts)) > 0:
         size = min(BATCH, left)
@@ -104,7 +104,7 @@ def claim_next(
     cluster: str,
     limit: int,
     **narrowed: int | None,
-) -> tuple[list[Waiting], list[Verdict]]:
+) -> tuple[list[LockedQueued], list[Verdict]]:
     """Give a distributor the next instances that wait for its cluster: by priority, then the oldest.
 
     `workflow_id` and `array_id` narrow it to those of one workflow, of one array. Returns those that it has, and the

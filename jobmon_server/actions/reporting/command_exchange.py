@@ -12,7 +12,7 @@ from jobmon_client.states import Outcome
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_server.actions.reporting.report_types import Report
 from jobmon_server.db.instances import commands
-from jobmon_server.db.instances.commands import Acknowledged, Order
+from jobmon_server.db.instances.commands import AckOutcome, PendingCommand
 from jobmon_server.db.instances.writes import Change
 
 Heard = tuple[Change, Report]
@@ -20,11 +20,11 @@ _SUCCESS = frozenset({Outcome.APPLIED, Outcome.DUPLICATE})
 
 
 @dataclass(frozen=True, slots=True)
-class Exchanged:
+class CommandExchange:
     """What is told to who made a report."""
 
-    commands: tuple[Order, ...] = ()
-    acknowledged: tuple[Acknowledged, ...] = ()
+    commands: tuple[PendingCommand, ...] = ()
+    acknowledged: tuple[AckOutcome, ...] = ()
 
     @property
     def is_remarkable(self) -> bool:
@@ -32,7 +32,7 @@ class Exchanged:
         return bool(self.commands) or any(one.outcome not in _SUCCESS for one in self.acknowledged)
 
 
-def exchange(connection: Connection, heard: Sequence[Heard]) -> dict[int, Exchanged]:
+def exchange(connection: Connection, heard: Sequence[Heard]) -> dict[int, CommandExchange]:
     """Take what reports acknowledge, then tell what still waits; by the position of the report, if there is anything.
 
     The database is asked only where a report acknowledges something, or where something waits.
@@ -49,7 +49,7 @@ def exchange(connection: Connection, heard: Sequence[Heard]) -> dict[int, Exchan
     ids = sorted({heard[at][0].was.task_instance_id for at in asking})
     waiting = commands.deliver(connection, ids, heard[asking[0]][0].was.now) if asking else {}
     return {
-        at: Exchanged(
+        at: CommandExchange(
             tuple(waiting.get(heard[at][0].was.task_instance_id, ())) if _asks(*heard[at]) else (),
             tuple(taken.get(at, ())),
         )
@@ -70,13 +70,13 @@ def _asks(change: Change, news: Report) -> bool:
 
 def _acknowledge(
     connection: Connection, heard: Sequence[Heard], acknowledging: Sequence[int]
-) -> dict[int, list[Acknowledged]]:
+) -> dict[int, list[AckOutcome]]:
     if not acknowledging:
         return {}
     each = [(at, one) for at in acknowledging for one in heard[at][1].acknowledged]
     given = [(heard[at][0].was.task_instance_id, one) for at, one in each]
     outcomes = commands.acknowledge(connection, given, heard[acknowledging[0]][0].was.now)
-    taken: defaultdict[int, list[Acknowledged]] = defaultdict(list)
+    taken: defaultdict[int, list[AckOutcome]] = defaultdict(list)
     for (at, _), outcome in zip(each, outcomes, strict=True):
         taken[at].append(outcome)
     return taken

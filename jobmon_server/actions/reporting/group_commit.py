@@ -27,7 +27,7 @@ TURNS = 1
 
 
 @dataclass(slots=True, eq=False)
-class Waiting:
+class WaitingReport:
     """A report whose caller waits, for its verdict or for the turn to write."""
 
     task_instance_id: int
@@ -37,26 +37,26 @@ class Waiting:
     told: threading.Lock = field(default_factory=threading.Lock)
 
 
-class Together:
+class GroupCommit:
     """Takes the single reports of many threads; each gets a verdict of its own, after the commit that it is in."""
 
     def __init__(self, database: Database) -> None:
         """Write to this database."""
         self._database = database
         self._turns = TURNS
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: deque[WaitingReport] = deque()
         self._changing = threading.Lock()
 
     def report(self, task_instance_id: int, news: Report) -> Verdict:
         """Apply one report, and settle if it may have been the last. Raises `Busy`."""
-        mine = Waiting(task_instance_id, news)
+        mine = WaitingReport(task_instance_id, news)
         if not self._takes_turn(mine):
             mine.told.acquire()
         if mine.has_turn:
             self._lead(mine)
         return mine.verdict or self._alone(mine)
 
-    def _takes_turn(self, mine: Waiting) -> bool:
+    def _takes_turn(self, mine: WaitingReport) -> bool:
         """Take a turn if one is free, else a place among those who wait."""
         with self._changing:
             mine.has_turn = self._turns > 0
@@ -67,7 +67,7 @@ class Together:
                 self._waiting.append(mine)
             return mine.has_turn
 
-    def _lead(self, mine: Waiting) -> None:
+    def _lead(self, mine: WaitingReport) -> None:
         """Write what waits with one's own, give the turn to who came first since, settle, and tell the others."""
         others = self._company(mine.task_instance_id)
         try:
@@ -81,9 +81,9 @@ class Together:
             for one in others:
                 one.told.release()
 
-    def _company(self, task_instance_id: int) -> list[Waiting]:
+    def _company(self, task_instance_id: int) -> list[WaitingReport]:
         """Take who goes along: each instance once, so that its next report finds what this one has left."""
-        others: list[Waiting] = []
+        others: list[WaitingReport] = []
         taken = {task_instance_id}
         with self._changing:
             while self._waiting and len(taken) < MOST and self._waiting[0].task_instance_id not in taken:
@@ -91,7 +91,7 @@ class Together:
                 taken.add(others[-1].task_instance_id)
         return others
 
-    def _write(self, mine: Waiting, others: list[Waiting]) -> None:
+    def _write(self, mine: WaitingReport, others: list[WaitingReport]) -> None:
         """Write them in one transaction that waits for no lock of a row; who is left without a verdict goes alone.
 
         Whatever goes wrong with all of them is found to be one's own fault or not when each goes alone.
@@ -110,7 +110,7 @@ class Together:
             for one, verdict in zip(some, self._database.transact(act), strict=True):
                 one.verdict = verdict
 
-    def _give_up(self, mine: Waiting) -> None:
+    def _give_up(self, mine: WaitingReport) -> None:
         """Pass on one's turn, if one still has it."""
         if mine.has_turn:
             mine.has_turn = False
@@ -126,7 +126,7 @@ class Together:
         heir.has_turn = True
         heir.told.release()
 
-    def _alone(self, mine: Waiting) -> Verdict:
+    def _alone(self, mine: WaitingReport) -> Verdict:
         """Write one report, waiting for its rows, without a turn: so nobody else waits for them."""
         verdict = self._database.transact(report, mine.task_instance_id, mine.news)
         settle_if_over(self._database, [verdict.left_workflow_id])

@@ -8,7 +8,7 @@ from typing import Any
 
 from jobmon_client.states import Reporter
 from jobmon_client.states import TaskInstanceStatus as TI
-from jobmon_server.db.instances.commands import Acknowledgement
+from jobmon_server.db.instances.commands import CommandAck
 from jobmon_server.db.instances.metric_samples import Sample
 from jobmon_server.fsm.plan import By
 
@@ -45,7 +45,7 @@ class Report:
     is_batch: bool = False
     attributes: dict[str, Any] | None = None
     sample: Sample | None = None
-    acknowledged: tuple[Acknowledgement, ...] = ()
+    acknowledged: tuple[CommandAck, ...] = ()
 
     @property
     def asks_for_commands(self) -> bool:
@@ -77,7 +77,7 @@ def log_report_by(**given: Any) -> Report:
         facts,
         attributes=given.get("attributes"),
         sample=sample if sample is not None and sample.values else None,
-        acknowledged=tuple(Acknowledgement(**one) for one in given.get("acknowledged", ())),
+        acknowledged=tuple(CommandAck(**one) for one in given.get("acknowledged", ())),
     )
 
 

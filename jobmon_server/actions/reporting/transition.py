@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, TaskInstanceStatus, TaskStatus
-from jobmon_server.actions.reporting.command_exchange import Exchanged, exchange
+from jobmon_server.actions.reporting.command_exchange import CommandExchange, exchange
 from jobmon_server.actions.reporting.decision import Decisions, decide, followed
 from jobmon_server.actions.reporting.report_types import Report
 from jobmon_server.actions.reporting.resource_scaling import with_resources
@@ -32,7 +32,7 @@ class Verdict:
     assignment: dict[str, Any] | None = None
     left_workflow_id: int | None = None
     place: dict[str, int] = field(default_factory=dict)
-    exchanged: Exchanged | None = None
+    exchanged: CommandExchange | None = None
 
     @property
     def is_remarkable(self) -> bool:

@@ -9,9 +9,9 @@ from sqlalchemy.exc import DBAPIError
 
 from jobmon_client.states import Outcome
 from jobmon_server.actions.operator.bulk_workflows import still
-from jobmon_server.actions.operator.targets import Asked, choose_workflows, terms_of
+from jobmon_server.actions.operator.targets import TargetQuery, choose_workflows, terms_of
 from jobmon_server.actions.retention.expiry import Going
-from jobmon_server.actions.retention.workflow_deletion import Deleted, How, delete_workflow
+from jobmon_server.actions.retention.workflow_deletion import Deleted, DeletionOptions, delete_workflow
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.errors import Busy, CorruptRow, Invalid, JobmonServerError, Unknown
 
@@ -19,7 +19,7 @@ _SKIPPED = {Unknown: Outcome.UNKNOWN, Invalid: Outcome.INVALID}
 
 
 @dataclass(frozen=True, slots=True)
-class NotDeleted:
+class DeletionFailure:
     """A workflow that was not deleted, and why; without an outcome where something went wrong."""
 
     workflow_id: int
@@ -35,11 +35,13 @@ class DeletedMany:
     digest: str
     left: int
     deleted: list[Deleted] = field(default_factory=list)
-    skipped: list[NotDeleted] = field(default_factory=list)
-    failed: list[NotDeleted] = field(default_factory=list)
+    skipped: list[DeletionFailure] = field(default_factory=list)
+    failed: list[DeletionFailure] = field(default_factory=list)
 
 
-def delete_workflows(database: Database, asked: Asked, how: How, going: Going) -> DeletedMany:
+def delete_workflows(
+    database: Database, asked: TargetQuery, how: DeletionOptions, going: Going
+) -> DeletedMany:
     """Delete many workflows: unknown ids first, then by id; one that cannot be deleted does not stop the others.
 
     Raises `Invalid`, and deletes nothing, as `choose_workflows` does.
@@ -56,15 +58,17 @@ def delete_workflows(database: Database, asked: Asked, how: How, going: Going) -
     return many
 
 
-def _delete(database: Database, workflow_id: int, how: How, going: Going, many: DeletedMany) -> bool:
+def _delete(
+    database: Database, workflow_id: int, how: DeletionOptions, going: Going, many: DeletedMany
+) -> bool:
     try:
         many.deleted.append(delete_workflow(database, workflow_id, how, going))
     except (Unknown, Invalid) as error:
-        many.skipped.append(NotDeleted(workflow_id, _SKIPPED[type(error)], error.message))
+        many.skipped.append(DeletionFailure(workflow_id, _SKIPPED[type(error)], error.message))
     except (Busy, DBAPIError, CorruptRow) as error:
         busy = Outcome.BUSY if isinstance(error, Busy) else None
         message = error.message if isinstance(error, JobmonServerError) else str(error).splitlines()[0]
-        many.failed.append(NotDeleted(workflow_id, busy, message))
+        many.failed.append(DeletionFailure(workflow_id, busy, message))
     else:
         return True
     return False

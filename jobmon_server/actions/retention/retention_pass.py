@@ -20,7 +20,7 @@ STRETCHES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RetentionResult:
     """What one pass did, by the ids of workflows; `journal_after` is where the next goes on in the journal."""
 
     flagged: list[int]
@@ -39,7 +39,7 @@ class Kept:
 
 def keep(
     database: Database, settings: Settings, going: Going, *, purges: bool = True, journal_after: int = 0
-) -> Kept:
+) -> RetentionResult:
     """Do one pass; `going` is asked between batches whether to go on."""
     flagged = flag_expired(database, settings.keep_last, going)
     purged = purge(database, settings, going) if purges and settings.purge_after else Swept()
@@ -47,7 +47,7 @@ def keep(
     rows = 0
     if settings.journal_retention:
         rows, journal_after = retain_journal(database, settings.journal_retention, going, journal_after)
-    return Kept(
+    return RetentionResult(
         flagged.done,
         purged.done,
         removed.done,

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, WorkflowRunStatus, WorkflowStatus
-from jobmon_server.actions.operator.acts import ActOn, Still, act_on_workflow
+from jobmon_server.actions.operator.acts import ActOperation, Still, act_on_workflow
 from jobmon_server.actions.operator.task_operation import ANOTHER
 from jobmon_server.actions.retention.archive import archive, file_of
 from jobmon_server.actions.retention.expiry import Going
@@ -35,7 +35,7 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class DeletionOptions:
     """How to delete: even what lives, why, in whose name, and where to write it to before; what it must `still` be."""
 
     force: bool = False
@@ -45,7 +45,7 @@ class How:
     still: Still | None = None
 
 
-class Step(Enum):
+class DeletionStep(Enum):
     """What one batch of a removal came to."""
 
     GONE = auto()
@@ -53,7 +53,7 @@ class Step(Enum):
     LIVES = auto()
 
 
-def delete_workflow(database: Database, workflow_id: int, how: How, going: Going) -> Deleted:
+def delete_workflow(database: Database, workflow_id: int, how: DeletionOptions, going: Going) -> Deleted:
     """Delete a workflow, and as many of its rows as it may take now. Raises `Unknown`, or `Invalid` while something lives.
 
     By force all its tasks are stopped first; what was told to stop is waited for, by the keeper, before rows go.
@@ -70,13 +70,13 @@ def delete_workflow(database: Database, workflow_id: int, how: How, going: Going
     return Deleted(Outcome.APPLIED, workflow_id, status, is_removed)
 
 
-def _stop(database: Database, workflow_id: int, how: How) -> None:
-    deed = ActOn("stop", how.reason or _WHY, how.actor)
+def _stop(database: Database, workflow_id: int, how: DeletionOptions) -> None:
+    deed = ActOperation("stop", how.reason or _WHY, how.actor)
     if act_on_workflow(database, workflow_id, deed, how.still).outcome is Outcome.UNTIMELY:
         raise Invalid(ANOTHER)
 
 
-def mark_deleted(connection: Connection, workflow_id: int, how: How) -> WorkflowStatus | None:
+def mark_deleted(connection: Connection, workflow_id: int, how: DeletionOptions) -> WorkflowStatus | None:
     """Mark a workflow as deleted; None where it is to be stopped again first, for something was begun meanwhile."""
     locked = workflow_locks.lock_workflow(connection, workflow_id)
     if locked is None:
@@ -114,22 +114,22 @@ def remove(database: Database, workflow_id: int, archive_dir: str, going: Going)
         return False
     if archive_dir and database.read(archive_rows.header, workflow_id) is not None:
         archive(database, workflow_id, file_of(archive_dir, workflow_id))
-    step = Step.MORE
-    while step is Step.MORE and going():
+    step = DeletionStep.MORE
+    while step is DeletionStep.MORE and going():
         step = database.transact(remove_some, workflow_id)
-    return step is Step.GONE
+    return step is DeletionStep.GONE
 
 
-def remove_some(connection: Connection, workflow_id: int) -> Step:
+def remove_some(connection: Connection, workflow_id: int) -> DeletionStep:
     """Remove a batch: edges, or tasks with all that hangs on them, or, when no task is left, the workflow."""
     if not workflow_removal.lock_marked(connection, workflow_id):
-        return Step.GONE
+        return DeletionStep.GONE
     task_ids = workflow_removal.some_tasks(connection, workflow_id)
     if not task_ids:
         workflow_removal.remove_workflow(connection, workflow_id)
-        return Step.GONE
+        return DeletionStep.GONE
     if not workflow_removal.lock_ended(connection, task_ids):
-        return Step.LIVES
+        return DeletionStep.LIVES
     if workflow_removal.cut_edges(connection, task_ids):
         workflow_removal.remove_tasks(connection, task_ids)
-    return Step.MORE
+    return DeletionStep.MORE

@@ -32,7 +32,7 @@ _MOST_PROBLEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class BoundWorkflow:
+class BindWorkflowResult:
     """A workflow that is known now, or was before (`duplicate`).
 
     `clamped` if it is not kept for as long as was asked; `differed` are fields that it has otherwise, and keeps.
@@ -47,7 +47,7 @@ class BoundWorkflow:
 
 
 @dataclass(frozen=True, slots=True)
-class BoundTasks:
+class BindTasksResult:
     """The ids of the tasks in the order given; `differed` were known before with another definition, which stays."""
 
     task_ids: list[int]
@@ -55,14 +55,14 @@ class BoundTasks:
     num_new: int
 
 
-def bind_workflow(connection: Connection, settings: Settings, **definition: Any) -> BoundWorkflow:
+def bind_workflow(connection: Connection, settings: Settings, **definition: Any) -> BindWorkflowResult:
     """Make a workflow known; the same client_id and request_id again give the same workflow, first bind wins."""
     kept, clamped = kept_seconds(settings, definition.get("expiry_seconds"))
     known = binding.find_workflow(connection, definition.get("client_id"), definition.get("request_id"))
     if known is not None:
         asked = definition | ({"expiry_seconds": kept} if "expiry_seconds" in definition else {})
         differed = [name for name, value in asked.items() if getattr(known, name) != value]
-        return BoundWorkflow(
+        return BindWorkflowResult(
             Outcome.DUPLICATE, known.id, known.status, known.expiry_seconds, clamped, differed
         )
     try:
@@ -70,7 +70,7 @@ def bind_workflow(connection: Connection, settings: Settings, **definition: Any)
     except IntegrityError as taken:
         raise LostRace from taken
     index_attributes(connection, workflow_attribute, [(workflow_id, definition.get("attributes"))])
-    return BoundWorkflow(Outcome.APPLIED, workflow_id, WorkflowStatus.REGISTERED, kept, clamped, [])
+    return BindWorkflowResult(Outcome.APPLIED, workflow_id, WorkflowStatus.REGISTERED, kept, clamped, [])
 
 
 def kept_seconds(settings: Settings, asked: int | None) -> tuple[int, bool]:
@@ -86,7 +86,7 @@ def bind_tasks(
     workflow_id: int,
     tasks: Sequence[dict[str, Any]],
     arrays: Iterable[dict[str, Any]] = (),
-) -> BoundTasks:
+) -> BindTasksResult:
     """Make tasks and their dependencies known, all or none. Raises `Malformed`, `Unknown`, or `Invalid` when it is over.
 
     A known name keeps its first definition.
@@ -112,19 +112,21 @@ def bind_tasks(
 
 def bind_again(
     connection: Connection, workflow_id: int, tasks: Sequence[dict[str, Any]]
-) -> BoundTasks | None:
+) -> BindTasksResult | None:
     """Return what binding these tasks once more comes to, whatever became of the workflow; None if one is new."""
     _refuse_twice(tasks)
     known = binding.known_tasks(connection, workflow_id, {task["name"] for task in tasks})
     return _bound(tasks, known, {}) if len(known) == len(tasks) else None
 
 
-def _bound(tasks: Sequence[dict[str, Any]], known: dict[str, KnownTask], added: dict[str, int]) -> BoundTasks:
+def _bound(
+    tasks: Sequence[dict[str, Any]], known: dict[str, KnownTask], added: dict[str, int]
+) -> BindTasksResult:
     ids = {name: task.task_id for name, task in known.items()} | added
     differed = [
         task["name"] for task in tasks if task["name"] in known and digest(task) != known[task["name"]].digest
     ]
-    return BoundTasks([ids[task["name"]] for task in tasks], differed, len(added))
+    return BindTasksResult([ids[task["name"]] for task in tasks], differed, len(added))
 
 
 def digest(task: dict[str, Any]) -> str:

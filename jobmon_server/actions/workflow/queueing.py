@@ -14,7 +14,7 @@ from jobmon_server.db.core.rows import BATCH
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.workflows import dag, queueing, workflow_locks
 from jobmon_server.db.workflows.dag import ReadyTask
-from jobmon_server.db.workflows.queueing import Batch
+from jobmon_server.db.workflows.queueing import QueuedBatch
 from jobmon_server.db.workflows.workflow_locks import LockedWorkflow
 from jobmon_server.errors import Unknown
 
@@ -23,13 +23,13 @@ from jobmon_server.errors import Unknown
 class Queued:
     """What one transaction queued; `is_all` when nothing more could be."""
 
-    batches: list[Batch]
+    batches: list[QueuedBatch]
     is_all: bool
 
 
-def queue_tasks(database: Database, workflow_run_id: int, limit: int | None = None) -> list[Batch]:
+def queue_tasks(database: Database, workflow_run_id: int, limit: int | None = None) -> list[QueuedBatch]:
     """Queue ready tasks, up to `limit` or all of them, in transactions of bounded size."""
-    batches: list[Batch] = []
+    batches: list[QueuedBatch] = []
     left = limit
     while left is None or left > 0:
         size = BATCH if left is None else min(BATCH, left)

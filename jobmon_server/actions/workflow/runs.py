@@ -34,7 +34,7 @@ class RunVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class StartedRun:
+class StartRunResult:
     """A run that was started now, or by the same request before (`duplicate`)."""
 
     outcome: Outcome
@@ -49,7 +49,7 @@ def start_run(
     resume: str | None = None,
     request_id: str | None = None,
     actor: str | None = None,
-) -> StartedRun:
+) -> StartRunResult:
     """Start a run, after as many bounded transactions as a resume needs.
 
     The last run's `request_id` again gives that run again, so that a call whose reply was lost may be repeated.
@@ -71,13 +71,13 @@ def start_or_prepare(
     resume: str | None,
     request_id: str | None,
     actor: str | None = None,
-) -> StartedRun | None:
+) -> StartRunResult | None:
     """Start a run, or do one batch of what must come before it and return None."""
     locked = workflow_locks.lock_workflow(connection, workflow_id)
     if locked is None:
         raise Unknown("workflow", workflow_id)
     if locked.run is not None and request_id is not None and locked.run.request_id == request_id:
-        return StartedRun(Outcome.DUPLICATE, locked.run.workflow_run_id, locked.run.status)
+        return StartRunResult(Outcome.DUPLICATE, locked.run.workflow_run_id, locked.run.status)
     _refuse_to_start(locked, resume)
     locked = _take_over(connection, locked)
     if locked.run is not None:
@@ -92,7 +92,7 @@ def start_or_prepare(
         raise Invalid(f"Nothing is left to do: the workflow is {status}.", extra={"status": locked.status})
     run_id = workflow_locks.add_run(connection, locked, next_report_increment, request_id)
     workflow_locks.write_status(connection, locked, status if facts.present else WorkflowStatus.RUNNING)
-    return StartedRun(Outcome.APPLIED, run_id, WORKFLOW_RUN.initial)
+    return StartRunResult(Outcome.APPLIED, run_id, WORKFLOW_RUN.initial)
 
 
 def _refuse_to_start(locked: LockedWorkflow, resume: str | None) -> None:

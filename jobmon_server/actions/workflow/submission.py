@@ -15,7 +15,7 @@ from jobmon_server.db.reads.lookups import workflow_status
 
 
 @dataclass(frozen=True, slots=True)
-class Submitted:
+class SubmitResult:
     """What is known now: `applied` if anything of it is new, and what was known before with another definition."""
 
     outcome: Outcome
@@ -34,7 +34,7 @@ def submit(
     tasks: Sequence[dict[str, Any]],
     arrays: Sequence[dict[str, Any]] = (),
     **definition: Any,
-) -> Submitted:
+) -> SubmitResult:
     """Bind the workflow, then its tasks. Raises `Malformed`, or `Invalid` for a new task of what is over."""
     workflow = bind_workflow(connection, settings, **definition)
     bound = None
@@ -43,7 +43,7 @@ def submit(
     if bound is None:
         bound = bind_tasks(connection, workflow.workflow_id, tasks, arrays)
     is_new = workflow.outcome is Outcome.APPLIED or bound.num_new > 0
-    return Submitted(
+    return SubmitResult(
         Outcome.APPLIED if is_new else Outcome.DUPLICATE,
         workflow.workflow_id,
         workflow_status(connection, workflow.workflow_id),

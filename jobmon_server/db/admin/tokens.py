@@ -20,7 +20,7 @@ from jobmon_server.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownToken:
     """A token that was made; `seconds_left` until it expires, None for never."""
 
     principal: Principal
@@ -33,7 +33,7 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def find_token(connection: Connection, digest: str) -> Known | None:
+def find_token(connection: Connection, digest: str) -> KnownToken | None:
     """Return the token of this digest: one point read."""
     statement = select(token, clock.now().label("now")).where(token.c.digest == digest)
     row = connection.execute(statement).one_or_none()
@@ -42,7 +42,7 @@ def find_token(connection: Connection, digest: str) -> Known | None:
     scopes = frozenset(map(Scope, row.scopes))
     left = None if row.expires_at is None else (row.expires_at - row.now).total_seconds()
     who = Principal(row.name, scopes, row.owner, row.owner_group, row.tenant)
-    return Known(who, left, row.revoked_at is not None)
+    return KnownToken(who, left, row.revoked_at is not None)
 
 
 def has_token(connection: Connection, name: str) -> bool:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from sqlalchemy.engine import Connection
 
-from jobmon_server.shared_counters import Noted
+from jobmon_server.shared_counters import CommittedMove
 
 _KEY = "jobmon_noted"
 
 
-def begin(connection: Connection) -> list[Noted]:
+def begin(connection: Connection) -> list[CommittedMove]:
     """Start with nothing done; a transaction that is run again starts so each time."""
-    noted: list[Noted] = []
+    noted: list[CommittedMove] = []
     connection.info[_KEY] = noted
     return noted
 
 
-def note(connection: Connection, *facts: Noted) -> None:
+def note(connection: Connection, *facts: CommittedMove) -> None:
     """Keep what is being written; outside a transaction of `Database` nobody will count it."""
     noted = connection.info.get(_KEY)
     if noted is not None:

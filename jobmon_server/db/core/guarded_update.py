@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Table, bindparam, case, update
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.types import UserDefinedType
 
-from jobmon_server.db.core.prepared import Kept
+from jobmon_server.db.core.prepared import PreparedStatement
 from jobmon_server.db.core.transaction import LostRace
 
 #: How many rows a statement may have.
@@ -99,7 +99,9 @@ def _update_each(
     _execute(connection, _statement(table, columns, varying, size), facts, len(members))
 
 
-def _execute(connection: Connection, statement: Kept, facts: dict[str, Any], number: int) -> None:
+def _execute(
+    connection: Connection, statement: PreparedStatement, facts: dict[str, Any], number: int
+) -> None:
     if statement.change(connection, facts) != number:
         raise LostRace
 
@@ -116,7 +118,9 @@ def _by_id(
 
 
 @lru_cache(maxsize=SHAPES)
-def _statement(table: Table, columns: tuple[str, ...], varying: tuple[str, ...] = (), size: int = 0) -> Kept:
+def _statement(
+    table: Table, columns: tuple[str, ...], varying: tuple[str, ...] = (), size: int = 0
+) -> PreparedStatement:
     """Make the statement of a shape: what all rows get alike, and what each of so many gets of its own, by its id."""
     ids = [bindparam(f"id_{place}", type_=table.c.id.type) for place in range(size)]
     new: dict[str, Any] = {}
@@ -128,4 +132,4 @@ def _statement(table: Table, columns: tuple[str, ...], varying: tuple[str, ...] 
         )
     old = bindparam("was", type_=table.c.status.type)
     which = table.c.id.in_(ids) if ids else with_ids(table)
-    return Kept(update(table).where(which, table.c.status == old).values(new))
+    return PreparedStatement(update(table).where(which, table.c.status == old).values(new))

@@ -19,7 +19,7 @@ def by_index(statement: Select[Any], table: Any, index: str = "PRIMARY") -> Sele
     return statement
 
 
-class InOrder(Join):
+class StraightJoin(Join):
     """An inner join that reads its left side first, and the right one by what it found there.
 
     MariaDB has an operator for it, and SQLite takes CROSS JOIN as such (https://sqlite.org/optoverview.html,
@@ -30,8 +30,8 @@ class InOrder(Join):
     __visit_name__ = "in_order"
 
 
-@compiles(InOrder)
-def _spell(join: InOrder, compiler: SQLCompiler, **kwargs: Any) -> str:
+@compiles(StraightJoin)
+def _spell(join: StraightJoin, compiler: SQLCompiler, **kwargs: Any) -> str:
     operator = "CROSS JOIN" if compiler.dialect.name == "sqlite" else "STRAIGHT_JOIN"
     passed = {**kwargs, "asfrom": True}
     left, right = (compiler.process(side, **passed) for side in (join.left, join.right))

@@ -23,7 +23,7 @@ Facts = Mapping[str, Any]
 Process = Callable[[Any], Any]
 
 
-class Kept:
+class PreparedStatement:
     """A statement that is run often; made once, at import or by a cache of shapes.
 
     Its parameters are named by `bindparam`, and each is given each time, or has a value from the beginning. One of them may be

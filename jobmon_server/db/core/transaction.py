@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from jobmon_server.db.core import after_commit
 from jobmon_server.db.core.engine import make_engine
 from jobmon_server.errors import Busy
-from jobmon_server.shared_counters import RERUNS, Tally
+from jobmon_server.shared_counters import RERUNS, SharedCounters
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,10 +42,10 @@ class LostRace(Exception):
 class Database:
     """One process's door to the database; make it after fork."""
 
-    def __init__(self, engine: Engine, tally: Tally | None = None) -> None:
+    def __init__(self, engine: Engine, tally: SharedCounters | None = None) -> None:
         """Wrap an engine made by `db.engine.make_engine`; `tally` is where this process counts what it commits."""
         self.engine = engine
-        self.tally = tally or Tally()
+        self.tally = tally or SharedCounters()
         self._reader = engine.execution_options(read_only=True)
         self._idle = threading.Event()
         # SQLite has one writer. Waiting here is first come, first served; its own busy handler polls and starves.
@@ -56,7 +56,7 @@ class Database:
         self.reruns = 0
 
     @classmethod
-    def connect(cls, url: str | URL, pool_size: int = 10, tally: Tally | None = None) -> Self:
+    def connect(cls, url: str | URL, pool_size: int = 10, tally: SharedCounters | None = None) -> Self:
         """Make the engine and its door; connects at the first use."""
         return cls(make_engine(url, pool_size), tally)
 

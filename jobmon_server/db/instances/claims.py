@@ -14,7 +14,7 @@ from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.row_packing import Gathered
 from jobmon_server.db.core.rows import RowDict, chunks
 from jobmon_server.db.core.types import Json
-from jobmon_server.db.instances.lock_by_status import Waiting
+from jobmon_server.db.instances.lock_by_status import LockedQueued
 from jobmon_server.db.schema.tables import array, array_batch, task, task_instance
 from jobmon_server.errors import Unknown
 
@@ -59,7 +59,7 @@ _BATCHES = (
 
 
 def read_batches(
-    connection: Connection, waited: Sequence[Waiting], task_instance_ids: Sequence[int], *, detail: bool
+    connection: Connection, waited: Sequence[LockedQueued], task_instance_ids: Sequence[int], *, detail: bool
 ) -> list[RowDict]:
     """Return instances grouped by array batch, in order of array, batch and step; `detail` adds what a worker needs.
 

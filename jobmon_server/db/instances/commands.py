@@ -28,7 +28,7 @@ Place = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PendingCommand:
     """What a worker is told to do."""
 
     command_id: int
@@ -37,7 +37,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledgement:
+class CommandAck:
     """A worker has a command, and says what it made of it."""
 
     command_id: int
@@ -45,7 +45,7 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True, slots=True)
-class Acknowledged:
+class AckOutcome:
     """What became of an acknowledgement."""
 
     command_id: int
@@ -107,16 +107,16 @@ def add(connection: Connection, rows: Sequence[dict[str, Any]], now: datetime) -
 
 def deliver(
     connection: Connection, task_instance_ids: Sequence[int], now: datetime
-) -> dict[int, list[Order]]:
+) -> dict[int, list[PendingCommand]]:
     """Return what waits for these instances, oldest first, and write down that it is being told; they are locked."""
     statement = (
         select(command.c.id, command.c.task_instance_id, command.c.command, command.c.arguments)
         .where(command.c.task_instance_id.in_(task_instance_ids), _IS_WAITING)
         .order_by(command.c.id)
     )
-    waiting: defaultdict[int, list[Order]] = defaultdict(list)
+    waiting: defaultdict[int, list[PendingCommand]] = defaultdict(list)
     for row in connection.execute(statement):
-        waiting[row.task_instance_id].append(Order(row.id, row.command, row.arguments))
+        waiting[row.task_instance_id].append(PendingCommand(row.id, row.command, row.arguments))
     told = {
         "num_deliveries": command.c.num_deliveries + 1,
         "delivered_at": func.coalesce(command.c.delivered_at, now),
@@ -133,8 +133,8 @@ def owners(connection: Connection, command_ids: Sequence[int]) -> dict[int, int]
 
 
 def acknowledge(
-    connection: Connection, given: Sequence[tuple[int, Acknowledgement]], now: datetime
-) -> list[Acknowledged]:
+    connection: Connection, given: Sequence[tuple[int, CommandAck]], now: datetime
+) -> list[AckOutcome]:
     """Take acknowledgements, each with the instance that it is said for; the instances are locked."""
     left = _of_ids(connection, sorted({one.command_id for _, one in given}))
     fresh: dict[int, str | None] = {}
@@ -148,7 +148,7 @@ def acknowledge(
         else:
             outcome = Outcome.APPLIED
             fresh[one.command_id] = one.result
-        outcomes.append(Acknowledged(one.command_id, outcome))
+        outcomes.append(AckOutcome(one.command_id, outcome))
     _write(connection, fresh, now)
     _count(connection, Counter(left[one].task_instance_id for one in fresh), -1, now)
     return outcomes

@@ -27,7 +27,7 @@ from jobmon_server.errors import Unknown
 from jobmon_server.fsm.plan import Pair
 from jobmon_server.fsm.task import LIVE
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
-from jobmon_server.fsm.waiting import Limit, Waiting
+from jobmon_server.fsm.waiting import Limit, QueueConditions
 from jobmon_server.fsm.workflow import WORKFLOW_RUN
 
 #: How many decisions, the last ones, and how many unfinished upstreams are told.
@@ -36,11 +36,11 @@ MOST_UPSTREAMS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ExplainedInstance:
     """One instance with its task, workflow and run as they stand at `now`; `row` has what is told as it is."""
 
     pair: Pair
-    waiting: Waiting
+    waiting: QueueConditions
     row: dict[str, Any]
     now: datetime
     report_by: datetime | None
@@ -85,12 +85,12 @@ _STANDING = (
 )
 
 
-def read_standing(connection: Connection, task_instance_id: int) -> Standing:
+def read_standing(connection: Connection, task_instance_id: int) -> ExplainedInstance:
     """Read all that an explanation tells or is planned from. Raises `Unknown`."""
     row = connection.execute(_STANDING.where(task_instance.c.id == task_instance_id)).one_or_none()
     if row is None:
         raise Unknown("task instance", task_instance_id)
-    return Standing(
+    return ExplainedInstance(
         pair_of(row, row),
         _waiting(connection, row),
         dict(row._mapping),
@@ -101,9 +101,9 @@ def read_standing(connection: Connection, task_instance_id: int) -> Standing:
     )
 
 
-def _waiting(connection: Connection, row: Row[Any]) -> Waiting:
+def _waiting(connection: Connection, row: Row[Any]) -> QueueConditions:
     run_alive = row.last_run_status in WORKFLOW_RUN.live
-    return Waiting(
+    return QueueConditions(
         task=row.task_status,
         upstreams_left=row.upstreams_left,
         upstreams=_unfinished(connection, row.task_id) if row.upstreams_left else (),

@@ -21,7 +21,7 @@ from jobmon_server.db.core.row_packing import Gathered, Packing
 from jobmon_server.db.schema.tables import task, task_instance, workflow_run
 
 
-class Standing(NamedTuple):
+class LockedInstance(NamedTuple):
     """An instance that is locked, since when it stands so, and the database's instant after the lock."""
 
     id: int
@@ -31,7 +31,7 @@ class Standing(NamedTuple):
     now: datetime
 
 
-class Waiting(NamedTuple):
+class LockedQueued(NamedTuple):
     """The same of an instance that waits for a distributor, and its place in its array's batch."""
 
     id: int
@@ -45,15 +45,15 @@ class Waiting(NamedTuple):
     array_step_id: int
 
 
-Member = TypeVar("Member", Standing, Waiting)
+Member = TypeVar("Member", LockedInstance, LockedQueued)
 
 
-def _columns(record: type[Standing | Waiting]) -> list[ColumnElement[Any]]:
+def _columns(record: type[LockedInstance | LockedQueued]) -> list[ColumnElement[Any]]:
     return [clock.now() if name == "now" else task_instance.c[name] for name in record._fields]
 
 
-_PACKED = Packing(Standing, _columns(Standing))
-_PACKED_WAITING = Packing(Waiting, _columns(Waiting))
+_PACKED = Packing(LockedInstance, _columns(LockedInstance))
+_PACKED_WAITING = Packing(LockedQueued, _columns(LockedQueued))
 _STATUS = bindparam("status", type_=task_instance.c.status.type)
 _STANDING = by_index(
     select(Gathered(_PACKED.column))
@@ -93,7 +93,7 @@ _RUNS = select(workflow_run.c.id).where(workflow_run.c.workflow_id == bindparam(
 
 def lock_standing(
     connection: Connection, task_instance_ids: Sequence[int], status: TaskInstanceStatus
-) -> list[Standing]:
+) -> list[LockedInstance]:
     """Lock those of these instances that stand in a status, in the order of their ids; at most `BATCH` of them."""
     facts = {"ids": task_instance_ids, "status": status}
     return sorted(_PACKED.unpack_all(connection.execute(_STANDING, facts).scalar_one()))
@@ -105,7 +105,7 @@ def claimable(
     limit: int,
     workflow_id: int | None = None,
     array_id: int | None = None,
-) -> list[Waiting]:
+) -> list[LockedQueued]:
     """Lock up to `limit` instances that wait for a distributor of `cluster`, by priority then id.
 
     With a workflow's id only those of its runs, with an array's only those of it. Rows that somebody else has locked

@@ -20,7 +20,7 @@ from jobmon_client.states import Reporter
 from jobmon_server.db.core import clock
 from jobmon_server.db.core.guarded_update import with_ids
 from jobmon_server.db.core.planner_hints import by_index
-from jobmon_server.db.core.prepared import Kept
+from jobmon_server.db.core.prepared import PreparedStatement
 from jobmon_server.db.instances.rows import (
     INSTANCE,
     INSTANCES,
@@ -91,16 +91,19 @@ def _many(table: Table, packed: Any, columns: Sequence[Any], *, wait: bool) -> S
 _BOTH = (False, True)
 #: By whether what a worker needs is fetched too, and whether a row that is locked is waited for.
 _LOCK_ONE = {
-    (assigned, wait): Kept(_one((*_ASSIGNED_INSTANCE, *_ASSIGNED_TASK) if assigned else (), wait=wait))
+    (assigned, wait): PreparedStatement(
+        _one((*_ASSIGNED_INSTANCE, *_ASSIGNED_TASK) if assigned else (), wait=wait)
+    )
     for assigned, wait in product(_BOTH, _BOTH)
 }
 _LOCK_INSTANCES = {
-    wait: Kept(_many(task_instance, INSTANCE.column, _ASSIGNED_INSTANCE, wait=wait)) for wait in _BOTH
+    wait: PreparedStatement(_many(task_instance, INSTANCE.column, _ASSIGNED_INSTANCE, wait=wait))
+    for wait in _BOTH
 }
-_LOCK_TASKS = Kept(_many(task, TASK.column, _ASSIGNED_TASK, wait=False))
+_LOCK_TASKS = PreparedStatement(_many(task, TASK.column, _ASSIGNED_TASK, wait=False))
 #: All rows as one value: no ORDER BY is needed, the index that is named gives them by id.
 _LIST_INSTANCES = {
-    wait: Kept(
+    wait: PreparedStatement(
         by_index(
             select(INSTANCES, func.max(clock.now()))
             .where(with_ids(task_instance))
@@ -110,7 +113,9 @@ _LIST_INSTANCES = {
     )
     for wait in _BOTH
 }
-_LIST_TASKS = Kept(by_index(select(TASKS).where(with_ids(task)).with_for_update(skip_locked=True), task))
+_LIST_TASKS = PreparedStatement(
+    by_index(select(TASKS).where(with_ids(task)).with_for_update(skip_locked=True), task)
+)
 
 
 def lock(

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from jobmon_server.db.core.case_by_id import own_texts
 from jobmon_server.db.core.guarded_update import update_many, with_ids
 from jobmon_server.db.core.transaction import LostRace
-from jobmon_server.db.instances.lock_by_status import Standing, Waiting
+from jobmon_server.db.instances.lock_by_status import LockedInstance, LockedQueued
 from jobmon_server.db.instances.locking import Locked
 from jobmon_server.db.instances.writes import Change, note_times, write_down_for_all
 from jobmon_server.db.schema.tables import task, task_instance
@@ -41,7 +41,7 @@ def typical(pair: Pair, now: datetime) -> Locked:
 def write_alike(
     connection: Connection,
     change: Change,
-    members: Sequence[Standing] | Sequence[Waiting],
+    members: Sequence[LockedInstance] | Sequence[LockedQueued],
     own: tuple[str, Mapping[int, str]] | None = None,
 ) -> None:
     """Write a change to many pairs that are locked and stand as its own does.

@@ -15,7 +15,7 @@ from jobmon_client.states import Outcome, Reporter
 from jobmon_server.db.core.after_commit import note
 from jobmon_server.db.core.guarded_update import update_many, with_ids
 from jobmon_server.db.core.planner_hints import by_index
-from jobmon_server.db.core.prepared import Kept
+from jobmon_server.db.core.prepared import PreparedStatement
 from jobmon_server.db.core.upsert import upsert
 from jobmon_server.db.instances.locking import Locked
 from jobmon_server.db.instances.metric_samples import Sample
@@ -23,13 +23,13 @@ from jobmon_server.db.schema.tables import task, task_instance
 from jobmon_server.db.schema.tables_control import metric_sample, task_instance_attribute
 from jobmon_server.db.schema.tables_records import error_log, journal
 from jobmon_server.fsm.plan import By, Plan
-from jobmon_server.shared_counters import Noted
+from jobmon_server.shared_counters import CommittedMove
 
 _TOLD = ("was", "wanted", "outcome", "task_from", "task_to", "reporter", "reason", "time")
-_DECIDED = Kept(insert(journal), ("task_instance_id", *_TOLD, "reporter_id"))
+_DECIDED = PreparedStatement(insert(journal), ("task_instance_id", *_TOLD, "reporter_id"))
 #: By whether its reporter is who holds the instance: a decision alike for many, told once.
 _DECIDED_FOR_ALL = {
-    by_holder: Kept(
+    by_holder: PreparedStatement(
         insert(journal).from_select(
             ["task_instance_id", *_TOLD, "reporter_id"],
             by_index(
@@ -159,7 +159,7 @@ def note_times(connection: Connection, change: Change, times: int) -> None:
     note(connection, _noted(change)._replace(times=times))
 
 
-def _noted_together(changes: Sequence[Change]) -> Iterator[Noted]:
+def _noted_together(changes: Sequence[Change]) -> Iterator[CommittedMove]:
     """Return what is counted of changes; those of one decision that stood equally long are counted at once."""
     keys = [
         (id(one.plan), one.was.status_at, one.was.report_by if one.by.reporter is Reporter.REAPER else None)
@@ -170,15 +170,15 @@ def _noted_together(changes: Sequence[Change]) -> Iterator[Noted]:
         yield _noted(alike[key])._replace(times=times)
 
 
-def _noted(change: Change) -> Noted:
+def _noted(change: Change) -> CommittedMove:
     """Return what is counted of a change: of heartbeats only that they were fenced."""
     was, plan, reporter = change.was, change.plan, change.by.reporter
     status = was.pair.task_instance
     is_edge = change.is_journalled or plan.outcome is Outcome.DUPLICATE
     if plan.task_instance is status:
-        return Noted(status, plan.wanted if is_edge else None, plan.outcome, reporter)
+        return CommittedMove(status, plan.wanted if is_edge else None, plan.outcome, reporter)
     is_late = reporter is Reporter.REAPER and was.report_by is not None
-    return Noted(
+    return CommittedMove(
         status,
         plan.wanted,
         plan.outcome,

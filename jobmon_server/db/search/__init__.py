@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from jobmon_server.db.search.conditions import parse_condition
-from jobmon_server.db.search.query import Condition, Entity, Operator, Page, Query, Sort, Wrong
+from jobmon_server.db.search.query import Condition, Entity, InvalidQuery, Operator, Query, ResultPage, Sort
 from jobmon_server.db.search.statements import count, list_rows, select_ids, summarize
 
 __all__ = [
     "Condition",
     "Entity",
+    "InvalidQuery",
     "Operator",
-    "Page",
     "Query",
+    "ResultPage",
     "Sort",
-    "Wrong",
     "count",
     "list_rows",
     "parse_condition",

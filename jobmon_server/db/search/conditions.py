@@ -12,10 +12,10 @@ from sqlalchemy import ColumnElement, and_, false, not_, or_
 from jobmon_server.db.schema.attribute_index import is_indexed
 from jobmon_server.db.search.dates import Period
 from jobmon_server.db.search.dialects import name_like
-from jobmon_server.db.search.field_types import ATTRIBUTE, Kind
+from jobmon_server.db.search.field_types import ATTRIBUTE, FieldType
 from jobmon_server.db.search.fields import FIELDS, Field
 from jobmon_server.db.search.globs import Pattern, read_pattern
-from jobmon_server.db.search.query import Condition, Entity, Operator, Wrong
+from jobmon_server.db.search.query import Condition, Entity, InvalidQuery, Operator
 from jobmon_server.db.search.regex import read_regex
 from jobmon_server.db.search.virtual_fields import QUESTIONS, by_attribute, has_attributes, is_live, lead
 
@@ -45,21 +45,21 @@ def parse_condition(
     kind = _kind(entity, field)
     if operator not in kind.operators:
         allowed = ", ".join(one for one in Operator if one in kind.operators) or "none"
-        raise Wrong(f"must be one of: {allowed}", "operator")
+        raise InvalidQuery(f"must be one of: {allowed}", "operator")
     try:
         return Condition(field, Operator(operator), _value(kind, Operator(operator), value, is_text=is_text))
-    except Wrong as wrong:
-        raise Wrong(wrong.problem, f"value.{wrong.part}" if wrong.part else "value") from None
+    except InvalidQuery as wrong:
+        raise InvalidQuery(wrong.problem, f"value.{wrong.part}" if wrong.part else "value") from None
 
 
-def _kind(entity: Entity, field: str) -> Kind:
+def _kind(entity: Entity, field: str) -> FieldType:
     if has_attributes(entity) and field.startswith(ATTRIBUTES) and is_indexed(field.removeprefix(ATTRIBUTES)):
         return ATTRIBUTE
     known: Any = QUESTIONS[entity].get(field) or FIELDS[entity].get(field)
     if known is not None and known.kind.operators:
-        kind: Kind = known.kind
+        kind: FieldType = known.kind
         return kind
-    raise Wrong(f"must be one of: {', '.join(filterable(entity))}", "field")
+    raise InvalidQuery(f"must be one of: {', '.join(filterable(entity))}", "field")
 
 
 def filterable(entity: Entity) -> list[str]:
@@ -68,7 +68,7 @@ def filterable(entity: Entity) -> list[str]:
     return sorted([*fields, *QUESTIONS[entity], *([f"{ATTRIBUTES}NAME"] if has_attributes(entity) else [])])
 
 
-def _value(kind: Kind, operator: Operator, value: Any, *, is_text: bool) -> Any:
+def _value(kind: FieldType, operator: Operator, value: Any, *, is_text: bool) -> Any:
     def one(given: Any) -> Any:
         return kind.parse(kind.from_text(given) if is_text and type(given) is str else given)
 
@@ -79,24 +79,24 @@ def _value(kind: Kind, operator: Operator, value: Any, *, is_text: bool) -> Any:
     if operator not in _LISTS:
         return None if value is None and operator in {Operator.EQ, Operator.NEQ} else one(value)
     if type(value) is not list:
-        raise Wrong("must be a list")
+        raise InvalidQuery("must be a list")
     return _values(value, one)
 
 
 def _values(given: list[Any], one: Callable[[Any], Any]) -> tuple[Any, ...]:
     if len(given) > MOST_VALUES:
-        raise Wrong(f"may have at most {MOST_VALUES} values")
+        raise InvalidQuery(f"may have at most {MOST_VALUES} values")
     values = []
     for index, item in enumerate(given):
         try:
             values.append(one(item))
-        except Wrong as wrong:
-            raise Wrong(wrong.problem, str(index)) from None
+        except InvalidQuery as wrong:
+            raise InvalidQuery(wrong.problem, str(index)) from None
     periods = {value.resolution for value in values if isinstance(value, Period)}
     if len(periods) > 1:
-        raise Wrong(f"may not mix resolutions: {', '.join(sorted(periods))}")
+        raise InvalidQuery(f"may not mix resolutions: {', '.join(sorted(periods))}")
     if periods and len(values) > MOST_PERIODS:
-        raise Wrong(f"may have at most {MOST_PERIODS} times")
+        raise InvalidQuery(f"may have at most {MOST_PERIODS} times")
     return tuple(values)
 
 

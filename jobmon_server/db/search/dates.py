@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from jobmon_server.db.search.query import Wrong
+from jobmon_server.db.search.query import InvalidQuery
 
 FORMS = (
     "must be a year, month or day (2026, 2026-11, 2026-11-26, in UTC),"
@@ -41,20 +41,20 @@ def parse_period(text: str) -> Period:
     """Read a time; raises `Wrong` for what is none, and for a time of day that does not say of which zone."""
     match = _TIME.fullmatch(text)
     if match is None:
-        raise Wrong(FORMS)
+        raise InvalidQuery(FORMS)
     parts = {name: part for name, part in match.groupdict().items() if part is not None}
     zone = parts.pop("zone", None)
     if "hour" in parts and zone is None:
-        raise Wrong(f"a time of day needs Z or an offset; {FORMS}")
+        raise InvalidQuery(f"a time of day needs Z or an offset; {FORMS}")
     resolution = next(
         name for name in ("fraction", "second", "minute", "day", "month", "year") if name in parts
     )
     try:
         start = _start(parts, zone)
     except ValueError:
-        raise Wrong(f"is no date of the calendar; {FORMS}") from None
+        raise InvalidQuery(f"is no date of the calendar; {FORMS}") from None
     if not _EARLIEST <= start.year <= _LATEST:
-        raise Wrong(f"must be in the years {_EARLIEST} to {_LATEST}")
+        raise InvalidQuery(f"must be in the years {_EARLIEST} to {_LATEST}")
     return Period(start, _end(start, resolution), resolution)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from jobmon_client.states import Status
 from jobmon_server.db.search.dates import parse_period
-from jobmon_server.db.search.query import Operator, Wrong
+from jobmon_server.db.search.query import InvalidQuery, Operator
 
 LARGEST_NUMBER = 2**63 - 1
 LONGEST_TEXT = 1_000
@@ -20,7 +20,7 @@ _NAMES = frozenset({Operator.LIKE, Operator.NOT_LIKE})
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FieldType:
     """What can be done with a field of this kind; one without operators is shown and no more."""
 
     name: str
@@ -35,7 +35,7 @@ class Kind:
 def _number(value: Any) -> int:
     if type(value) is int and -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
         return value
-    raise Wrong("must be an integer")
+    raise InvalidQuery("must be an integer")
 
 
 def _digits(text: str) -> Any:
@@ -47,16 +47,16 @@ def _digits(text: str) -> Any:
 
 def _text(value: Any) -> str:
     if type(value) is not str or len(value) > LONGEST_TEXT:
-        raise Wrong(f"must be a string of at most {LONGEST_TEXT} characters")
+        raise InvalidQuery(f"must be a string of at most {LONGEST_TEXT} characters")
     if any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise Wrong("may not contain a lone surrogate")
+        raise InvalidQuery("may not contain a lone surrogate")
     return value
 
 
 def _flag(value: Any) -> bool:
     if type(value) is bool:
         return value
-    raise Wrong("must be true or false")
+    raise InvalidQuery("must be true or false")
 
 
 def _flag_text(text: str) -> Any:
@@ -70,36 +70,36 @@ def _period(value: Any) -> Any:
 def _attribute(value: Any) -> Any:
     if type(value) in {str, int, float, bool}:
         return _text(value) if type(value) is str else value
-    raise Wrong("must be a string, a number, true or false")
+    raise InvalidQuery("must be a string, a number, true or false")
 
 
 def _shown_only(value: Any) -> Any:
-    raise Wrong("cannot be asked for")
+    raise InvalidQuery("cannot be asked for")
 
 
 def _word(words: dict[str, Status], value: Any) -> Status:
     if type(value) is str and value in words:
         return words[value]
-    raise Wrong(
+    raise InvalidQuery(
         f"{value}: must be of: {', '.join(words)}"
         if type(value) is str
         else f"must be of: {', '.join(words)}"
     )
 
 
-NUMBER = Kind("number", _SAME | _ORDER, _number, _digits, is_groupable=True)
-TEXT = Kind("text", _SAME | _ORDER | _NAMES | {Operator.REGEX}, _text, is_groupable=True)
+NUMBER = FieldType("number", _SAME | _ORDER, _number, _digits, is_groupable=True)
+TEXT = FieldType("text", _SAME | _ORDER | _NAMES | {Operator.REGEX}, _text, is_groupable=True)
 #: Of any length: what matches it by a regular expression could take long.
-LONG_TEXT = Kind("text", _SAME | _NAMES, _text, is_groupable=True)
-TIME = Kind("time", _SAME | _ORDER, _period)
-FLAG = Kind("flag", frozenset({Operator.EQ, Operator.NEQ}), _flag, _flag_text, is_groupable=True)
-REAL = Kind("real", frozenset(), _shown_only, is_sortable=False)
-SHOWN_TEXT = Kind("text", frozenset(), _shown_only, is_sortable=False)
-DOCUMENT = Kind("document", frozenset(), _shown_only, is_sortable=False)
-ATTRIBUTE = Kind("attribute", _SAME, _attribute, is_sortable=False)
+LONG_TEXT = FieldType("text", _SAME | _NAMES, _text, is_groupable=True)
+TIME = FieldType("time", _SAME | _ORDER, _period)
+FLAG = FieldType("flag", frozenset({Operator.EQ, Operator.NEQ}), _flag, _flag_text, is_groupable=True)
+REAL = FieldType("real", frozenset(), _shown_only, is_sortable=False)
+SHOWN_TEXT = FieldType("text", frozenset(), _shown_only, is_sortable=False)
+DOCUMENT = FieldType("document", frozenset(), _shown_only, is_sortable=False)
+ATTRIBUTE = FieldType("attribute", _SAME, _attribute, is_sortable=False)
 
 
-def status(statuses: Iterable[Status]) -> Kind:
+def status(statuses: Iterable[Status]) -> FieldType:
     """Make the kind of a status; it is sorted in the order of its vocabulary."""
     words = {str(member): member for member in statuses}
-    return Kind("status", _SAME, partial(_word, words), is_groupable=True, words=tuple(words.values()))
+    return FieldType("status", _SAME, partial(_word, words), is_groupable=True, words=tuple(words.values()))

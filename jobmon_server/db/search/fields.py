@@ -14,7 +14,7 @@ from jobmon_server.db.reads.lookups import is_current, is_same_batch, retried_at
 from jobmon_server.db.schema.tables import array, array_batch, task, task_instance, workflow, workflow_run
 from jobmon_server.db.search import field_types
 from jobmon_server.db.search.dialects import exact
-from jobmon_server.db.search.field_types import Kind
+from jobmon_server.db.search.field_types import FieldType
 from jobmon_server.db.search.query import Entity
 
 
@@ -23,7 +23,7 @@ class Field:
     """A field by its name on the wire: what shows it, what compares it, and which tables both need beside the first."""
 
     name: str
-    kind: Kind
+    kind: FieldType
     shown: ColumnElement[Any]
     compared: ColumnElement[Any]
     nullable: bool
@@ -89,12 +89,12 @@ def id_field(entity: Entity) -> str:
     return f"{entity}_id"
 
 
-def _kind(column: Column[Any]) -> Kind:
+def _kind(column: Column[Any]) -> FieldType:
     """Read the kind off a column."""
     of_type = column.type
     if isinstance(of_type, StatusType):
         return field_types.status(of_type.statuses)
-    plain: tuple[tuple[type[Any], Kind], ...] = (
+    plain: tuple[tuple[type[Any], FieldType], ...] = (
         (Json, field_types.DOCUMENT),
         (FreeText, field_types.LONG_TEXT),
         (BooleanType, field_types.FLAG),

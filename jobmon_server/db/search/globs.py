@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from jobmon_server.db.search.query import Wrong
+from jobmon_server.db.search.query import InvalidQuery
 
 LONGEST = 255
 #: A class needs its end, and may have `]` as its first member; else `[` is a character like any other.
@@ -37,7 +37,7 @@ def is_pattern(text: str) -> bool:
 def read_pattern(text: str) -> Pattern:
     """Read a pattern; raises `Wrong` for one that is too long or has an impossible range."""
     if len(text) > LONGEST or "\x00" in text:
-        raise Wrong(f"must have at most {LONGEST} characters, none of them U+0000")
+        raise InvalidQuery(f"must have at most {LONGEST} characters, none of them U+0000")
     glob, like, pieces = "", "", [""]
     has_class = False
     for match in _TOKENS.finditer(text):
@@ -75,7 +75,7 @@ def _class(members: str, *, negated: bool) -> str:
     for match in re.finditer(r"(.)-(.)|(.)", members, re.DOTALL):
         first, last, single = match.groups()
         if single is None and last < first:
-            raise Wrong(f"the range {first}-{last} goes backwards")
+            raise InvalidQuery(f"the range {first}-{last} goes backwards")
         parts.append(literal(single) if single else f"{literal(first)}-{literal(last)}")
     return f"[{'^' if negated else ''}{''.join(parts)}]"
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, false, or_
 
 from jobmon_server.db.search.fields import FIELDS, Field, id_field
-from jobmon_server.db.search.query import Entity, Sort, Wrong
+from jobmon_server.db.search.query import Entity, InvalidQuery, Sort
 
 _LARGEST = 2**63
 _TYPES: dict[str, type[Any]] = {"time": str, "text": str, "number": int, "status": int, "flag": int}
@@ -97,11 +97,13 @@ def read_cursor(keys: Sequence[Key], cursor: str) -> tuple[Any, ...]:
         padded = cursor + "=" * (-len(cursor) % 4)
         order, values = json.loads(base64.b64decode(padded.encode(), altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, TypeError, RecursionError):
-        raise Wrong("is no cursor: take `next` of the page before") from None
+        raise InvalidQuery("is no cursor: take `next` of the page before") from None
     if order != _spell(keys):
-        raise Wrong("is a cursor of another order: keep `sort`, `fields` and `distinct` from page to page")
+        raise InvalidQuery(
+            "is a cursor of another order: keep `sort`, `fields` and `distinct` from page to page"
+        )
     if type(values) is not list or len(values) != len(keys):
-        raise Wrong("is no cursor: take `next` of the page before")
+        raise InvalidQuery("is no cursor: take `next` of the page before")
     return tuple(_read_value(key, value) for key, value in zip(keys, values, strict=True))
 
 
@@ -113,7 +115,7 @@ def _read_value(key: Key, value: Any) -> Any:
     try:
         return datetime.fromisoformat(value).replace(tzinfo=None)
     except (ValueError, TypeError):
-        raise Wrong("is no cursor: take `next` of the page before") from None
+        raise InvalidQuery("is no cursor: take `next` of the page before") from None
 
 
 def _spell(keys: Sequence[Key]) -> list[str]:

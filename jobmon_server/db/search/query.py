@@ -71,7 +71,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ResultPage:
     """A page: its rows by names on the wire, where the next begins, and how many rows there are without paging."""
 
     rows: list[dict[str, Any]]
@@ -79,7 +79,7 @@ class Page:
     total: int | None
 
 
-class Wrong(ValueError):
+class InvalidQuery(ValueError):
     """What was asked cannot be: `problem` says why, in the words of a refusal, and `part` of which part of it."""
 
     def __init__(self, problem: str, part: str = "") -> None:

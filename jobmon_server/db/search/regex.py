@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from jobmon_server.db.search.globs import AT_END, LONGEST, literal
-from jobmon_server.db.search.query import Wrong
+from jobmon_server.db.search.query import InvalidQuery
 
 MOST_REPETITIONS = 3
 MOST_CHOICES = 5
@@ -23,18 +23,18 @@ _COUNT = re.compile(r"\{(\d{1,3})(,(\d{0,3}))?\}", re.ASCII)
 def read_regex(text: str) -> str:
     """Return a regular expression as both databases take it; raises `Wrong` for one that may not be."""
     if not 0 < len(text) <= LONGEST or "\x00" in text:
-        raise Wrong(f"must have 1 to {LONGEST} characters, none of them U+0000")
+        raise InvalidQuery(f"must have 1 to {LONGEST} characters, none of them U+0000")
     reading = _Reading(text)
     while not reading.at_end:
         _read_piece(reading)
     if reading.depth:
-        raise Wrong("a group is not closed")
+        raise InvalidQuery("a group is not closed")
     # From every place of a name it may begin again: that is one repetition more.
     most = MOST_REPETITIONS - (not text.startswith("^") or "|" in text)
     if reading.repetitions > most:
-        raise Wrong(f"may have at most {most} repetitions ({MOST_REPETITIONS} if it begins with ^)")
+        raise InvalidQuery(f"may have at most {most} repetitions ({MOST_REPETITIONS} if it begins with ^)")
     if reading.choices > MOST_CHOICES:
-        raise Wrong(f"may have at most {MOST_CHOICES} optional parts and alternatives")
+        raise InvalidQuery(f"may have at most {MOST_CHOICES} optional parts and alternatives")
     return "".join(reading.out)
 
 
@@ -63,7 +63,7 @@ class _Reading:
     def next(self) -> str:
         """Read one character."""
         if self.at_end:
-            raise Wrong("ends too early")
+            raise InvalidQuery("ends too early")
         self.position += 1
         return self.text[self.position - 1]
 
@@ -97,7 +97,7 @@ def _read_one(reading: _Reading, letter: str) -> str:
 def _sign(escaped: str) -> str:
     if escaped.isascii() and escaped.isprintable() and not escaped.isalnum():
         return escaped
-    raise Wrong(rf"\{escaped} is not known here; what is: \d, \w, \s, and any sign, as in \.")
+    raise InvalidQuery(rf"\{escaped} is not known here; what is: \d, \w, \s, and any sign, as in \.")
 
 
 def _read_structure(reading: _Reading, letter: str) -> None:
@@ -106,22 +106,22 @@ def _read_structure(reading: _Reading, letter: str) -> None:
     reading.depth += (letter == "(") - (letter == ")")
     reading.choices += letter == "|"
     if reading.depth < 0:
-        raise Wrong("a group is closed that was not begun")
+        raise InvalidQuery("a group is closed that was not begun")
     if letter == "(":
         reading.position += 2 * reading.comes("?:")
         if reading.comes("?") or reading.comes("*"):
-            raise Wrong("a group is written ( ) or (?: )")
+            raise InvalidQuery("a group is written ( ) or (?: )")
     reading.out.append({"(": "(?:", "$": AT_END}.get(letter, letter))
 
 
 def _read_quantifier(reading: _Reading, letter: str) -> None:
     if reading.before == "nothing":
-        raise Wrong(f"there is nothing that {letter} could repeat")
+        raise InvalidQuery(f"there is nothing that {letter} could repeat")
     if letter == "{":
         letter = _read_count(reading)
     reading.choices += letter == "?"
     if letter != "?" and reading.before == "group":
-        raise Wrong("a group may be optional (?), not repeated")
+        raise InvalidQuery("a group may be optional (?), not repeated")
     reading.repetitions += letter in "*+" or "," in letter
     reading.out.append(letter)
     reading.before = "nothing"
@@ -130,11 +130,11 @@ def _read_quantifier(reading: _Reading, letter: str) -> None:
 def _read_count(reading: _Reading) -> str:
     match = _COUNT.match(reading.text, reading.position - 1)
     if match is None:
-        raise Wrong(r"a count is written {3}, {3,} or {3,5}; the sign itself is \{")
+        raise InvalidQuery(r"a count is written {3}, {3,} or {3,5}; the sign itself is \{")
     reading.position = match.end()
     low, high = int(match[1]), int(match[3] or match[1])
     if not low <= high <= MOST_COPIES:
-        raise Wrong(f"a count is at most {MOST_COPIES}, the smaller number first")
+        raise InvalidQuery(f"a count is at most {MOST_COPIES}, the smaller number first")
     return match[0]
 
 
@@ -151,7 +151,7 @@ def _read_class(reading: _Reading) -> str:
         reading.next()
         last = _read_member(reading)
         if len(last) > 1 or last < first:
-            raise Wrong("a range goes from a character to a later one")
+            raise InvalidQuery("a range goes from a character to a later one")
         parts.append(f"{literal(first)}-{literal(last)}")
     reading.next()
     return f"[{'^' if negated else ''}{''.join(parts)}]"

@@ -7,7 +7,7 @@ from typing import Any
 from jobmon_server.db.search.conditions import ATTRIBUTES, filterable, parse_condition
 from jobmon_server.db.search.fields import FIELDS
 from jobmon_server.db.search.globs import is_pattern
-from jobmon_server.db.search.query import Condition, Entity, Operator, Wrong
+from jobmon_server.db.search.query import Condition, Entity, InvalidQuery, Operator
 from jobmon_server.db.search.virtual_fields import QUESTIONS
 
 _BOUNDS = {"after": Operator.GE, "before": Operator.LT}
@@ -44,11 +44,11 @@ def parse_simple(entity: Entity, name: str, value: Any, *, is_text: bool = False
         operator = Operator.IN if type(value) is list else Operator.EQ
     try:
         return parse_condition(entity, field, operator, value, is_text=is_text)
-    except Wrong as wrong:
+    except InvalidQuery as wrong:
         if wrong.part == "operator":
-            raise Wrong("takes one value, not a list") from None
+            raise InvalidQuery("takes one value, not a list") from None
         # Of `value.3` only the 3 is of the filter's own making.
-        raise Wrong(wrong.problem, wrong.part.removeprefix("value").removeprefix(".")) from None
+        raise InvalidQuery(wrong.problem, wrong.part.removeprefix("value").removeprefix(".")) from None
 
 
 def _many(entity: Entity, field: str, value: Any) -> Any:

@@ -9,19 +9,19 @@ from sqlalchemy import ColumnElement, FromClause, Select, func, select
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db.core import clock
-from jobmon_server.db.core.planner_hints import InOrder
+from jobmon_server.db.core.planner_hints import StraightJoin
 from jobmon_server.db.core.rows import fetch_rows
 from jobmon_server.db.schema.tables import task, task_instance, workflow, workflow_run
 from jobmon_server.db.search.conditions import clause, live_statuses
 from jobmon_server.db.search.fields import FIELDS, JOINS, SUMMARY, TABLES, Field, id_field
 from jobmon_server.db.search.keyset import Key, after, keys_of, write_cursor
-from jobmon_server.db.search.query import Condition, Entity, Page, Query
+from jobmon_server.db.search.query import Condition, Entity, Query, ResultPage
 from jobmon_server.db.search.related import completed
 from jobmon_server.db.search.virtual_fields import (
     LIVE_FIRST,
     QUESTIONS,
     TIMED,
-    Question,
+    VirtualField,
     found_first,
     held_to_live,
 )
@@ -63,11 +63,11 @@ def count(connection: Connection, entity: Entity, conditions: Sequence[Condition
     return int(connection.execute(statement).scalar_one())
 
 
-def list_rows(connection: Connection, entity: Entity, query: Query) -> Page:
+def list_rows(connection: Connection, entity: Entity, query: Query) -> ResultPage:
     """Return a page of rows, by the names of their fields on the wire, newest first unless sorted otherwise."""
     fields = SUMMARY[entity] if query.fields is None else query.fields
     if not query.limit:
-        return Page([], None, _total(connection, entity, query, fields))
+        return ResultPage([], None, _total(connection, entity, query, fields))
     keys = keys_of(entity, query.sort, fields if query.distinct else None)
     shown = [FIELDS[entity][name] for name in fields]
     columns = [field.shown.label(field.name) for field in shown]
@@ -88,7 +88,7 @@ def list_rows(connection: Connection, entity: Entity, query: Query) -> Page:
     if entity is Entity.WORKFLOW and not query.distinct:
         ids = [row[f"key_{id_field(entity)}"] for row in found]
         shown_rows = completed(connection, ids, shown_rows, query.extras)
-    return Page(
+    return ResultPage(
         shown_rows, write_cursor(keys, found[-1]) if more else None, total if query.with_total else None
     )
 
@@ -103,7 +103,7 @@ def _page(connection: Connection, entity: Entity, query: Query, keys: Sequence[K
     else:
         statement = _where(connection, statement, entity, query.conditions, used)
     page = _cut(statement, keys, query).subquery("page")
-    return InOrder(page, table, page.c.id == table.c.id)
+    return StraightJoin(page, table, page.c.id == table.c.id)
 
 
 def _cut(statement: Select[Any], keys: Sequence[Key], query: Query) -> Select[Any]:
@@ -162,7 +162,7 @@ def _where(
 
 
 def _joined(
-    statement: Select[Any], entity: Entity, used: Iterable[Field | Question], start: FromClause
+    statement: Select[Any], entity: Entity, used: Iterable[Field | VirtualField], start: FromClause
 ) -> Select[Any]:
     """Begin with the start, and join what the fields and questions need."""
     statement = statement.select_from(start)

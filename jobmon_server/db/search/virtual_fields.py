@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Select, and_, false, not_, or_, select, tuple_
 
-from jobmon_server.db.core.planner_hints import InOrder, by_index
+from jobmon_server.db.core.planner_hints import StraightJoin, by_index
 from jobmon_server.db.schema.attribute_index import attribute_digest
 from jobmon_server.db.schema.tables import task, task_instance, workflow, workflow_run
 from jobmon_server.db.schema.tables_control import task_attribute, workflow_attribute
 from jobmon_server.db.search import field_types
-from jobmon_server.db.search.field_types import Kind
-from jobmon_server.db.search.query import Entity, Operator, Wrong
+from jobmon_server.db.search.field_types import FieldType
+from jobmon_server.db.search.query import Entity, InvalidQuery, Operator
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 
 _MANY = frozenset({Operator.EQ, Operator.IN})
@@ -25,27 +25,27 @@ _LARGEST_ATTEMPT = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class VirtualField:
     """A question by its name on the wire: `where` makes the condition that its answer is the value, or is among values.
 
     `where` gets the values and, for one of `TIMED`, the database's present instant.
     """
 
-    kind: Kind
+    kind: FieldType
     where: Callable[[Sequence[Any], Any], ColumnElement[bool]]
     joins: tuple[str, ...] = ()
 
 
-def _flagged(condition: Callable[[Any], ColumnElement[bool]], *joins: str) -> Question:
+def _flagged(condition: Callable[[Any], ColumnElement[bool]], *joins: str) -> VirtualField:
     def where(values: Sequence[Any], now: Any) -> ColumnElement[bool]:
         return or_(false(), *(condition(now) if value else not_(condition(now)) for value in values))
 
-    return Question(replace(field_types.FLAG, operators=_EQ), where, joins)
+    return VirtualField(replace(field_types.FLAG, operators=_EQ), where, joins)
 
 
-def _of_members(of_workflow: Select[Any], member: ColumnElement[int]) -> Question:
+def _of_members(of_workflow: Select[Any], member: ColumnElement[int]) -> VirtualField:
     """Workflows that one of these members belongs to."""
-    return Question(
+    return VirtualField(
         replace(field_types.NUMBER, operators=_MANY),
         lambda values, _: workflow.c.id.in_(of_workflow.where(member.in_(values))),
     )
@@ -104,7 +104,7 @@ def held_to_live(statement: Select[Any], statuses: Collection[Any]) -> Select[An
 
 
 #: What a list of live instances reads: those first, then each by its id, and never all in the order of their ids.
-LIVE_FIRST = InOrder(_one, task_instance, _one.c.id == task_instance.c.id)
+LIVE_FIRST = StraightJoin(_one, task_instance, _one.c.id == task_instance.c.id)
 
 
 def found_first(statement: Select[Any], statuses: Collection[Any]) -> Select[Any]:
@@ -125,7 +125,7 @@ def _parse_attempt(value: Any) -> tuple[int, int | None]:
     which = None if attempt == "last" else field_types.NUMBER.from_text(attempt)
     if type(number) is int and (which is None or (type(which) is int and 0 < which <= _LARGEST_ATTEMPT)):
         return field_types.NUMBER.parse(number), which
-    raise Wrong("must be a task and its attempt: 12:3, or 12:last")
+    raise InvalidQuery("must be a task and its attempt: 12:3, or 12:last")
 
 
 def _is_last() -> ColumnElement[bool]:
@@ -155,7 +155,7 @@ def _cluster_ids(values: Sequence[str], _: Any) -> ColumnElement[bool]:
 
 _OF_TASK = select(task.c.workflow_id)
 _OF_INSTANCE = _OF_TASK.join(task_instance, task_instance.c.task_id == task.c.id)
-QUESTIONS: Mapping[Entity, Mapping[str, Question]] = {
+QUESTIONS: Mapping[Entity, Mapping[str, VirtualField]] = {
     Entity.WORKFLOW: {
         "held": _flagged(_of_run(_is_held(workflow_run))),
         "stale": _flagged(_of_run(_is_stale(workflow_run))),
@@ -171,8 +171,8 @@ QUESTIONS: Mapping[Entity, Mapping[str, Question]] = {
         "held": _flagged(lambda now: _led(_is_held(_one)(now))),
         "stale": _flagged(lambda now: _led(_is_stale(_one)(now))),
         "last": _flagged(lambda _: _is_last(), "task"),
-        "attempts": Question(Kind("pair", _MANY, _parse_attempt), _attempts, ("task",)),
-        "cluster_id": Question(replace(field_types.TEXT, operators=_MANY), _cluster_ids),
+        "attempts": VirtualField(FieldType("pair", _MANY, _parse_attempt), _attempts, ("task",)),
+        "cluster_id": VirtualField(replace(field_types.TEXT, operators=_MANY), _cluster_ids),
     },
 }
 

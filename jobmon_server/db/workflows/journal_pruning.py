@@ -17,20 +17,20 @@ from jobmon_server.fsm.task_instance import TASK_INSTANCE
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class JournalRange:
     """A stretch of the journal by id: what of it may go, and where the next begins; 0 is from the start again."""
 
     ids: list[int]
     after: int
 
 
-def old_rows(connection: Connection, retention: float, after: int) -> Stretch:
+def old_rows(connection: Connection, retention: float, after: int) -> JournalRange:
     """Look at the next stretch; rows of instances that ended less than `retention` seconds ago stay, whatever their age."""
     past = clock.seconds_after(clock.read_clock(connection), -retention)
     looked = select(journal.c.id, journal.c.time).where(journal.c.id > after).order_by(journal.c.id)
     rows = connection.execute(looked.limit(BATCH)).all()
     if not rows:
-        return Stretch([], 0)
+        return JournalRange([], 0)
     last = rows[-1]
     statement = (
         select(journal.c.id)
@@ -44,7 +44,7 @@ def old_rows(connection: Connection, retention: float, after: int) -> Stretch:
         )
     )
     is_end = len(rows) < BATCH or last.time > past
-    return Stretch(list(connection.execute(statement).scalars()), 0 if is_end else last.id)
+    return JournalRange(list(connection.execute(statement).scalars()), 0 if is_end else last.id)
 
 
 def _is_needed() -> ColumnElement[bool]:

@@ -22,11 +22,11 @@ from jobmon_server.db.schema.tables_records import journal
 from jobmon_server.db.workflows.dag import ReadyTask
 from jobmon_server.db.workflows.workflow_locks import LockedWorkflow
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
-from jobmon_server.shared_counters import Noted
+from jobmon_server.shared_counters import CommittedMove
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class QueuedBatch:
     """Instances queued together, in the order of their steps: one array, cluster, queue and resources."""
 
     array_id: int
@@ -34,7 +34,7 @@ class Batch:
     task_instance_ids: tuple[int, ...]
 
 
-def add_batch(connection: Connection, locked: LockedWorkflow, tasks: Sequence[ReadyTask]) -> Batch:
+def add_batch(connection: Connection, locked: LockedWorkflow, tasks: Sequence[ReadyTask]) -> QueuedBatch:
     """Queue tasks of one array as its next batch, one new instance each; the workflow is locked."""
     if locked.run is None:
         raise ValueError("only a run queues tasks")
@@ -47,9 +47,11 @@ def add_batch(connection: Connection, locked: LockedWorkflow, tasks: Sequence[Re
     if added.rowcount != len(tasks):
         raise LostRace
     _journal(connection, locked, array_id, batch_num)
-    queued = Noted(None, TASK_INSTANCE.initial, Outcome.APPLIED, Reporter.WORKFLOW_RUN, times=len(tasks))
+    queued = CommittedMove(
+        None, TASK_INSTANCE.initial, Outcome.APPLIED, Reporter.WORKFLOW_RUN, times=len(tasks)
+    )
     note(connection, queued)
-    return Batch(array_id, batch_num, _ids(connection, array_id, batch_num))
+    return QueuedBatch(array_id, batch_num, _ids(connection, array_id, batch_num))
 
 
 def _next_batch_num(connection: Connection, array_id: int) -> int:

@@ -18,17 +18,17 @@ from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.transaction import LostRace
 from jobmon_server.db.schema.tables import task, task_instance
 from jobmon_server.db.schema.tables_records import error_log, journal
-from jobmon_server.fsm.acts import Act, Subject
+from jobmon_server.fsm.acts import Act, TaskWithInstance
 from jobmon_server.fsm.force import FORCED
 from jobmon_server.fsm.task_instance import FAILED, TASK_INSTANCE
-from jobmon_server.shared_counters import Noted
+from jobmon_server.shared_counters import CommittedMove
 
 _OPERATOR = Reporter.OPERATOR.value
 _CURRENT = (task_instance.c.task_id == task.c.id) & (task_instance.c.attempt == task.c.last_attempt)
 
 
 @dataclass(frozen=True, slots=True)
-class LockedSubject:
+class LockedTaskWithInstance:
     """A task and its current instance, if it ever had one, both locked."""
 
     task_id: int
@@ -36,7 +36,7 @@ class LockedSubject:
     task_instance_id: int | None
     next_report_increment: float | None
     now: datetime
-    subject: Subject
+    subject: TaskWithInstance
     status_at: datetime | None = None
 
     @property
@@ -91,7 +91,7 @@ def is_started_afresh_already() -> ColumnElement[bool]:
 
 def lock_subjects(
     connection: Connection, task_ids: Sequence[int], *, lock: bool = True
-) -> list[LockedSubject]:
+) -> list[LockedTaskWithInstance]:
     """Lock the current instances of these tasks, by id, then the tasks, by id; without `lock` only read them."""
     current = (
         select(task_instance.c.id).join_from(task, task_instance, _CURRENT).where(task.c.id.in_(task_ids))
@@ -137,25 +137,25 @@ def lock_rows(
     return connection.execute(statement).all()
 
 
-def _subject(its_task: Row[Any], instance: Row[Any] | None, now: Any) -> LockedSubject:
+def _subject(its_task: Row[Any], instance: Row[Any] | None, now: Any) -> LockedTaskWithInstance:
     if (0 if instance is None else instance.attempt) != its_task.last_attempt:
         raise LostRace
     status = None if instance is None else instance.status
     requeue = instance is not None and instance.requeue
-    return LockedSubject(
+    return LockedTaskWithInstance(
         its_task.id,
         its_task.workflow_id,
         None if instance is None else instance.id,
         None if instance is None else instance.next_report_increment,
         now,
-        Subject(its_task.status, status, requeue, its_task.num_attempts),
+        TaskWithInstance(its_task.status, status, requeue, its_task.num_attempts),
         None if instance is None else instance.status_at,
     )
 
 
 def write_acts(
     connection: Connection,
-    acts: Sequence[tuple[LockedSubject, Act]],
+    acts: Sequence[tuple[LockedTaskWithInstance, Act]],
     reason: str,
     actor: str | None = None,
 ) -> None:
@@ -179,20 +179,20 @@ def write_acts(
     note(connection, *(_noted(was, act) for was, act in moved))
 
 
-def _noted(was: LockedSubject, act: Act) -> Noted:
+def _noted(was: LockedTaskWithInstance, act: Act) -> CommittedMove:
     """Return what is counted of an act."""
     seconds = None if was.status_at is None else (was.now - was.status_at).total_seconds()
     status = was.subject.task_instance
-    return Noted(status, act.task_instance, Outcome.APPLIED, Reporter.OPERATOR, seconds=seconds)
+    return CommittedMove(status, act.task_instance, Outcome.APPLIED, Reporter.OPERATOR, seconds=seconds)
 
 
-def _task_values(was: LockedSubject, act: Act) -> dict[str, Any]:
+def _task_values(was: LockedTaskWithInstance, act: Act) -> dict[str, Any]:
     if (act.task, act.num_attempts) == (was.subject.task, was.subject.num_attempts):
         return {}
     return {"status": act.task, "num_attempts": act.num_attempts, "updated_at": was.now}
 
 
-def _instance_values(was: LockedSubject, act: Act) -> dict[str, Any]:
+def _instance_values(was: LockedTaskWithInstance, act: Act) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if act.orphan:
         values["orphan"] = True
@@ -224,7 +224,7 @@ def _reason_code(act: Act) -> ReasonCode:
     return ReasonCode.WITHDRAWN
 
 
-def _journal_row(was: LockedSubject, act: Act, reason: str, actor: str | None) -> dict[str, Any]:
+def _journal_row(was: LockedTaskWithInstance, act: Act, reason: str, actor: str | None) -> dict[str, Any]:
     """Return the row of an act; one that leaves the instance as it is stands there with the status that it has."""
     return {
         "task_instance_id": was.task_instance_id,
@@ -240,7 +240,7 @@ def _journal_row(was: LockedSubject, act: Act, reason: str, actor: str | None) -
     }
 
 
-def _error_row(was: LockedSubject, reason: str) -> dict[str, Any]:
+def _error_row(was: LockedTaskWithInstance, reason: str) -> dict[str, Any]:
     return {
         "task_instance_id": was.task_instance_id,
         "workflow_id": was.workflow_id,

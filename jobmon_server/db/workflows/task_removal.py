@@ -13,15 +13,15 @@ from jobmon_server.db.schema.tables import edge, task, task_instance
 from jobmon_server.db.workflows import dag
 from jobmon_server.db.workflows.task_locks import lock_rows, lock_subjects
 from jobmon_server.db.workflows.workflow_removal import remove_tasks
-from jobmon_server.fsm.acts import Subject
+from jobmon_server.fsm.acts import TaskWithInstance
 
 
 @dataclass(frozen=True, slots=True)
-class LockedPlace:
+class RemovableTask:
     """A task with its current instance, locked; `children` are the names, by id, of those who wait for it directly."""
 
     task_id: int
-    subject: Subject
+    subject: TaskWithInstance
     children: Mapping[int, str]
 
     @property
@@ -30,7 +30,7 @@ class LockedPlace:
         return self.subject.task
 
 
-def lock_places(connection: Connection, task_ids: Sequence[int], *, lock: bool = True) -> list[LockedPlace]:
+def lock_places(connection: Connection, task_ids: Sequence[int], *, lock: bool = True) -> list[RemovableTask]:
     """Lock these tasks with all of their instances, each of which goes with its task; without `lock` only read them."""
     if lock:
         found = select(task_instance.c.id).where(task_instance.c.task_id.in_(task_ids))
@@ -38,7 +38,7 @@ def lock_places(connection: Connection, task_ids: Sequence[int], *, lock: bool =
         lock_rows(connection, (task_instance.c.id,), task_instance, ids)
     locked = lock_subjects(connection, task_ids, lock=lock)
     waiting = _children(connection, task_ids)
-    return [LockedPlace(one.task_id, one.subject, waiting.get(one.task_id, {})) for one in locked]
+    return [RemovableTask(one.task_id, one.subject, waiting.get(one.task_id, {})) for one in locked]
 
 
 def _children(connection: Connection, task_ids: Sequence[int]) -> dict[int, dict[int, str]]:

@@ -17,7 +17,7 @@ from jobmon_server.fsm.workflow import WORKFLOW_RUN
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class WorkflowSnapshot:
     """A workflow as it is seen without a lock."""
 
     status: WorkflowStatus
@@ -26,7 +26,7 @@ class Look:
     ever_run: bool
 
 
-def look(connection: Connection, workflow_id: int) -> Look | None:
+def look(connection: Connection, workflow_id: int) -> WorkflowSnapshot | None:
     """Return the workflow and whether its last run is alive; None when there is no such workflow."""
     statement = (
         select(workflow.c.status, workflow.c.held, workflow_run.c.status.label("run_status"))
@@ -36,7 +36,9 @@ def look(connection: Connection, workflow_id: int) -> Look | None:
     row = connection.execute(statement).one_or_none()
     if row is None:
         return None
-    return Look(row.status, row.held, row.run_status in WORKFLOW_RUN.live, row.run_status is not None)
+    return WorkflowSnapshot(
+        row.status, row.held, row.run_status in WORKFLOW_RUN.live, row.run_status is not None
+    )
 
 
 def unreleased(connection: Connection, workflow_id: int) -> list[int]:

@@ -19,7 +19,7 @@ from jobmon_client.states import (
 )
 from jobmon_server.db.core import clock
 from jobmon_server.db.core.planner_hints import by_index
-from jobmon_server.db.core.prepared import Kept
+from jobmon_server.db.core.prepared import PreparedStatement
 from jobmon_server.db.core.transaction import LostRace
 from jobmon_server.db.core.types import inserted_id
 from jobmon_server.db.schema.tables import array, task, workflow, workflow_run
@@ -153,7 +153,7 @@ _READY = _has(*sorted(QUEUEABLE), released=0, upstreams_left=0).label("ready")
 _FACTS = select(*(_has(status).label(status.name) for status in TaskStatus), _READY)
 #: Tasks that are DONE and have not yet told their downstreams.
 _UNRELEASED = _has(TaskStatus.DONE, released=0)
-_IS_GOING = Kept(select(_has(*sorted(LIVE))))
+_IS_GOING = PreparedStatement(select(_has(*sorted(LIVE))))
 
 
 def read_facts(connection: Connection, locked: LockedWorkflow) -> Facts:

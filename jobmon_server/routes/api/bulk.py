@@ -8,10 +8,10 @@ from flask import Response
 from marshmallow import fields
 
 from jobmon_client.states import Outcome, WorkflowStatus
-from jobmon_server.actions.operator.acts import ActOn
-from jobmon_server.actions.operator.bulk import Done, Shown
+from jobmon_server.actions.operator.acts import ActOperation
+from jobmon_server.actions.operator.bulk import BulkResult, Preview
 from jobmon_server.actions.operator.bulk_workflows import act_on_workflows, show_workflows
-from jobmon_server.actions.operator.targets import Asked
+from jobmon_server.actions.operator.targets import TargetQuery
 from jobmon_server.fsm.acts import ACTS
 from jobmon_server.routes.api.bulk_request import (
     DoneToMany,
@@ -23,7 +23,7 @@ from jobmon_server.routes.api.bulk_request import (
     rerun_with_below,
     to_tasks,
 )
-from jobmon_server.routes.fields.base import Count, Flag, Id, ListOf, Schema, Text, Word
+from jobmon_server.routes.fields.base import Count, Flag, Id, ListOf, Schema, Text, WordField
 from jobmon_server.routes.http.endpoint import actor, blueprint, database, post, reply
 from jobmon_server.routes.schemas.requests import LARGEST_BATCH, Why
 from jobmon_server.routes.schemas.selection import SelectingWorkflows
@@ -52,7 +52,7 @@ class WorkflowShown(Schema):
     """A workflow, and how many of its tasks would be changed."""
 
     workflow_id = Id(required=True)
-    status = Word(WorkflowStatus, required=True)
+    status = WordField(WorkflowStatus, required=True)
     tasks = Count(required=True)
 
 
@@ -60,8 +60,8 @@ class WorkflowOutcome(Schema):
     """What became of one of many, and how many of its tasks were changed."""
 
     workflow_id = Id(required=True)
-    outcome = Word(Outcome, required=True)
-    status = Word(WorkflowStatus, required=True, allow_none=True)
+    outcome = WordField(Outcome, required=True)
+    status = WordField(WorkflowStatus, required=True, allow_none=True)
     tasks = Count(required=True)
     problem = Text(required=True, allow_none=True)
 
@@ -81,12 +81,12 @@ def _route(verb: str) -> None:
         asked = asked_for("task_ids", body)
         preview, cascade = body.pop("preview"), body.pop("cascade", False)
         act = rerun_with_below if cascade else to_tasks
-        return act(asked, ActOn(verb, actor=actor(), **body), preview=preview)
+        return act(asked, ActOperation(verb, actor=actor(), **body), preview=preview)
 
     def on_workflows(**body: Any) -> Response:
         asked = asked_for("workflow_ids", body)
         preview = body.pop("preview")
-        return to_workflows(asked, ActOn(verb, actor=actor(), **body), preview=preview)
+        return to_workflows(asked, ActOperation(verb, actor=actor(), **body), preview=preview)
 
     for view, of in ((on_tasks, "tasks"), (on_workflows, "workflows")):
         view.__name__, view.__doc__ = f"{verb}_{of}", ACTS[verb].plan.__doc__
@@ -97,19 +97,19 @@ def _route(verb: str) -> None:
     )
 
 
-def to_workflows(asked: Asked, deed: ActOn, *, preview: bool) -> Response:
+def to_workflows(asked: TargetQuery, deed: ActOperation, *, preview: bool) -> Response:
     """Do it to many workflows, or say how many tasks of each it would change."""
     if preview:
         return workflows_shown(show_workflows(database(), asked, deed))
     return workflows_done(act_on_workflows(database(), asked, deed))
 
 
-def workflows_shown(shown: Shown) -> Response:
+def workflows_shown(shown: Preview) -> Response:
     """Tell who is meant, and the first of them."""
     return reply({**nothing_done(shown), "workflow_ids": [], "outcomes": [], "preview": shown.verdicts})
 
 
-def workflows_done(done: Done) -> Response:
+def workflows_done(done: BulkResult) -> Response:
     """Tell which workflows were changed, and what became of each."""
     changed = [one.workflow_id for one in done.verdicts if one.outcome is Outcome.APPLIED]
     return reply(

@@ -8,13 +8,19 @@ from flask import Response
 from marshmallow import fields
 
 from jobmon_client.states import OnError, Outcome, TaskStatus
-from jobmon_server.actions.operator.acts import ActOn
-from jobmon_server.actions.operator.bulk import Done, Shown, do_to_tasks, rerun_tasks_and_below, show_tasks
-from jobmon_server.actions.operator.targets import Asked, Selection
-from jobmon_server.actions.operator.task_operation import Deed
+from jobmon_server.actions.operator.acts import ActOperation
+from jobmon_server.actions.operator.bulk import (
+    BulkResult,
+    Preview,
+    do_to_tasks,
+    rerun_tasks_and_below,
+    show_tasks,
+)
+from jobmon_server.actions.operator.targets import Selection, TargetQuery
+from jobmon_server.actions.operator.task_operation import TaskOperation
 from jobmon_server.db.search import Entity
 from jobmon_server.errors import Malformed
-from jobmon_server.routes.fields.base import Count, Exact, Flag, Id, ListOf, Schema, Text, Word
+from jobmon_server.routes.fields.base import Count, ExactField, Flag, Id, ListOf, Schema, Text, WordField
 from jobmon_server.routes.http.endpoint import database, reply
 from jobmon_server.routes.schemas.requests import LARGEST_BATCH, Why
 from jobmon_server.routes.schemas.selection import Selecting, SelectingTasks, conditions_of
@@ -31,9 +37,9 @@ class OnMany(Selecting):
 
     all = Flag()
     preview = Flag(load_default=False)
-    digest = Exact(DIGEST_LENGTH, DIGEST_LENGTH)
+    digest = ExactField(DIGEST_LENGTH, DIGEST_LENGTH)
     max_limit = Count()
-    on_error = Word(OnError, load_default=OnError.CONTINUE)
+    on_error = WordField(OnError, load_default=OnError.CONTINUE)
 
 
 class OnTasks(OnMany, SelectingTasks):
@@ -50,15 +56,15 @@ class TaskOutcome(Schema):
     """What became of one of many that was not changed."""
 
     task_id = Id(required=True)
-    outcome = Word(Outcome, required=True)
-    status = Word(TaskStatus, required=True, allow_none=True)
+    outcome = WordField(Outcome, required=True)
+    status = WordField(TaskStatus, required=True, allow_none=True)
     problem = Text(required=True, allow_none=True)
 
 
 class TaskForeseen(TaskOutcome):
     """What would become of one of many."""
 
-    would_be = Word(TaskStatus, required=True)
+    would_be = WordField(TaskStatus, required=True)
 
 
 class DoneToMany(Schema):
@@ -78,7 +84,7 @@ class DoneToTasks(DoneToMany):
     preview = fields.List(fields.Nested(TaskForeseen))
 
 
-def asked_for(kind: str, body: dict[str, Any], most: int = MOST_FOUND) -> Asked:
+def asked_for(kind: str, body: dict[str, Any], most: int = MOST_FOUND) -> TargetQuery:
     """Take from a body who is meant; without ids `most` of them, unless it says more or less. Raises `Malformed` unless it says so in exactly one way."""
     facts = {name: body.pop(name) for name in ("digest", "on_error") if name in body}
     ways = [kind in body, bool(body.get("filter")), bool(body.get("search")), body.get("all", False)]
@@ -87,24 +93,24 @@ def asked_for(kind: str, body: dict[str, Any], most: int = MOST_FOUND) -> Asked:
     ids = body.pop(kind, None)
     limit = body.pop("max_limit", most if ids is None else 0)
     selection = Selection(ENTITIES[kind], conditions_of(body))
-    return Asked(ids or (), None if ids is not None else selection, limit, **facts)
+    return TargetQuery(ids or (), None if ids is not None else selection, limit, **facts)
 
 
-def to_tasks(asked: Asked, deed: Deed, *, preview: bool) -> Response:
+def to_tasks(asked: TargetQuery, deed: TaskOperation, *, preview: bool) -> Response:
     """Do it to many tasks, or say what would become of them."""
     if preview:
         return shown_reply(show_tasks(database(), asked, deed))
     return done_reply(do_to_tasks(database(), asked, deed))
 
 
-def rerun_with_below(asked: Asked, deed: ActOn, *, preview: bool) -> Response:
+def rerun_with_below(asked: TargetQuery, deed: ActOperation, *, preview: bool) -> Response:
     """Rerun many tasks and what is below them, or say what would become of them."""
     if preview:
         return shown_reply(show_tasks(database(), asked, deed, cascade=True))
     return done_reply(rerun_tasks_and_below(database(), asked, deed))
 
 
-def done_reply(done: Done) -> Response:
+def done_reply(done: BulkResult) -> Response:
     """Tell which tasks were changed, and what became of the others."""
     changed = [one.task_id for one in done.verdicts if one.outcome is Outcome.APPLIED]
     others = [one for one in done.verdicts if one.outcome is not Outcome.APPLIED]
@@ -120,7 +126,7 @@ def done_reply(done: Done) -> Response:
     )
 
 
-def shown_reply(shown: Shown) -> Response:
+def shown_reply(shown: Preview) -> Response:
     """Tell who is meant, and what would become of the first of them."""
     first = [
         {
@@ -135,6 +141,6 @@ def shown_reply(shown: Shown) -> Response:
     return reply({**nothing_done(shown), "task_ids": [], "outcomes": [], "preview": first})
 
 
-def nothing_done(shown: Shown) -> dict[str, Any]:
+def nothing_done(shown: Preview) -> dict[str, Any]:
     """Return what every preview says."""
     return {"applied": 0, "matched": shown.matched, "digest": shown.digest, "left": 0}

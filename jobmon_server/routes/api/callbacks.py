@@ -9,7 +9,7 @@ from jobmon_client.states import CallbackStatus, Outcome, WorkflowStatus
 from jobmon_server.actions.admin import outbox as actions
 from jobmon_server.db.workflows import outbox as queries
 from jobmon_server.routes.api.resources import Page, cursor
-from jobmon_server.routes.fields.base import Count, Id, Schema, Text, Word
+from jobmon_server.routes.fields.base import Count, Id, Schema, Text, WordField
 from jobmon_server.routes.http.endpoint import blueprint, get, post, read, reply, transact
 
 callbacks = blueprint("callbacks", "Callbacks of workflows.")
@@ -19,8 +19,8 @@ class Callback(Schema):
     """One piece of news: what it tells, what became of it, when it is tried again, and why it was not taken the last time."""
 
     callback_id = Id(required=True)
-    workflow_status = Word(WorkflowStatus, required=True)
-    status = Word(CallbackStatus, required=True)
+    workflow_status = WordField(WorkflowStatus, required=True)
+    status = WordField(CallbackStatus, required=True)
     url = Text(required=True)
     attempts = Count(required=True)
     next_try_at = fields.DateTime(required=True, allow_none=True)
@@ -39,8 +39,8 @@ class Callbacks(Schema):
 class RetriedCallback(Schema):
     """What became of the wish, and of the callback."""
 
-    outcome = Word(Outcome, required=True)
-    status = Word(CallbackStatus, required=True)
+    outcome = WordField(Outcome, required=True)
+    status = WordField(CallbackStatus, required=True)
 
 
 @get(callbacks, "/workflow/<id:workflow_id>/callbacks", query=Page, reply=Callbacks)

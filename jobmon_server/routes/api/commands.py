@@ -13,10 +13,10 @@ from jobmon_client.states import CommandName, CommandSignal, CommandStatus, Outc
 from jobmon_server.actions.operator import commands as actions
 from jobmon_server.actions.operator.commands import Enqueued, NewCommand
 from jobmon_server.db.instances import commands as queries
-from jobmon_server.db.instances.commands import Acknowledged, Acknowledgement
+from jobmon_server.db.instances.commands import AckOutcome, CommandAck
 from jobmon_server.db.instances.metric_samples import read_samples
 from jobmon_server.routes.api.resources import Page, cursor
-from jobmon_server.routes.fields.base import Attributes, Count, Id, Increment, Name, Schema, Text, Word
+from jobmon_server.routes.fields.base import Attributes, Count, Id, Increment, Name, Schema, Text, WordField
 from jobmon_server.routes.fields.query_params import Digits
 from jobmon_server.routes.http.endpoint import actor, blueprint, database, get, post, read, reply
 from jobmon_server.routes.http.fast_load import Items
@@ -36,7 +36,7 @@ class Interval(Schema):
 class Signal(Schema):
     """The arguments of `signal`."""
 
-    signal = Word(CommandSignal, required=True)
+    signal = WordField(CommandSignal, required=True)
 
 
 #: What each command takes.
@@ -50,7 +50,7 @@ ARGUMENTS: dict[CommandName, Schema] = {
 class CommandBody(Schema):
     """What is wanted; the same `request_id` again, of the same instance, is the same command."""
 
-    command = Word(CommandName, required=True)
+    command = WordField(CommandName, required=True)
     arguments = Attributes(load_default=dict)
     request_id = Name()
 
@@ -82,20 +82,20 @@ class CommandItems(Schema):
 class EnqueuedReply(Schema):
     """What became of it, and how the instance stands."""
 
-    outcome = Word(Outcome, required=True)
+    outcome = WordField(Outcome, required=True)
     task_instance_id = Id(required=True)
     command_id = Id(required=True)
-    status = Word(TaskInstanceStatus, required=True)
+    status = WordField(TaskInstanceStatus, required=True)
 
 
 class NotEnqueued(Schema):
     """One of many that was not taken as new."""
 
     position = Count(required=True)
-    outcome = Word(Outcome, required=True)
+    outcome = WordField(Outcome, required=True)
     task_instance_id = Id(required=True)
     command_id = Id(required=True, allow_none=True)
-    status = Word(TaskInstanceStatus, required=True, allow_none=True)
+    status = WordField(TaskInstanceStatus, required=True, allow_none=True)
     message = Text(required=True, allow_none=True)
 
 
@@ -118,7 +118,7 @@ class NotAcknowledged(Schema):
 
     position = Count(required=True)
     command_id = Id(required=True)
-    outcome = Word(Outcome, required=True)
+    outcome = WordField(Outcome, required=True)
 
 
 class AcknowledgedMany(Schema):
@@ -132,9 +132,9 @@ class CommandLine(Schema):
     """A command: what became of it, first told when and how often, and what its worker made of it."""
 
     command_id = Id(required=True)
-    command = Word(CommandName, required=True)
+    command = WordField(CommandName, required=True)
     arguments = Attributes(required=True)
-    status = Word(CommandStatus, required=True)
+    status = WordField(CommandStatus, required=True)
     created_by = Text(required=True, allow_none=True)
     request_id = Text(required=True, allow_none=True)
     created_at = fields.DateTime(required=True)
@@ -212,7 +212,7 @@ def enqueue_many(items: list[NewCommand]) -> Response:
     return reply({"applied": len(made) - len(others), "command_ids": command_ids, "outcomes": others})
 
 
-def _others(found: Sequence[Enqueued | Acknowledged]) -> list[dict[str, Any]]:
+def _others(found: Sequence[Enqueued | AckOutcome]) -> list[dict[str, Any]]:
     """Give an entry for each that was not taken as new."""
     return [
         {"position": position, **asdict(one)}
@@ -224,7 +224,7 @@ def _others(found: Sequence[Enqueued | Acknowledged]) -> list[dict[str, Any]]:
 @post(commands, "/commands/acknowledge", body=Acknowledgements, reply=AcknowledgedMany, refusals=(422, 503))
 def acknowledge(acknowledgements: list[dict[str, Any]]) -> Response:
     """Say that workers have these commands: they are not told again. Again is a duplicate."""
-    given = [Acknowledgement(**one) for one in acknowledgements]
+    given = [CommandAck(**one) for one in acknowledgements]
     found = actions.acknowledge_many(database(), given)
     others = _others(found)
     return reply({"applied": len(found) - len(others), "outcomes": others})

@@ -21,7 +21,7 @@ from jobmon_server.routes.api.bulk_request import (
     to_tasks,
 )
 from jobmon_server.routes.api.operator import Acted, acted
-from jobmon_server.routes.fields.base import Flag, Schema, Text, Word
+from jobmon_server.routes.fields.base import Flag, Schema, Text, WordField
 from jobmon_server.routes.http.endpoint import actor, blueprint, database, post
 from jobmon_server.routes.schemas.requests import Why
 
@@ -31,7 +31,7 @@ REFUSALS = (409, 422, 503)
 MOST_DELETED = 10
 
 
-class ForcedStatus(Word[TaskStatus]):
+class ForcedStatus(WordField[TaskStatus]):
     """A status that a task can be forced to."""
 
     def __init__(self, **options: Any) -> None:
@@ -47,7 +47,7 @@ class ForcedStatus(Word[TaskStatus]):
             raise ValidationError(f"{error.messages[0]}; {hint}") from None
 
 
-class Reason(Text):
+class ReasonText(Text):
     """Why it is done, in words."""
 
     def check(self, value: Any) -> str:
@@ -62,7 +62,7 @@ class ForceOne(Schema):
     """How the task is to have ended, and why."""
 
     status = ForcedStatus(required=True)
-    reason = Reason(required=True)
+    reason = ReasonText(required=True)
 
 
 class ForceMany(OnTasks, ForceOne):

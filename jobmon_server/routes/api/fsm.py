@@ -7,7 +7,7 @@ from marshmallow import fields
 
 from jobmon_client.states import Group
 from jobmon_server.fsm.diagram import as_json
-from jobmon_server.routes.fields.base import Flag, Schema, Text, Word
+from jobmon_server.routes.fields.base import Flag, Schema, Text, WordField
 from jobmon_server.routes.http.endpoint import blueprint, encode, get
 
 fsm = blueprint("fsm", "The state machines: statuses, edges and known races, each with its reason.")
@@ -21,7 +21,7 @@ class FsmStatus(Schema):
 
     name = Text(required=True)
     code = Text(required=True)
-    group = Word(Group, required=True)
+    group = WordField(Group, required=True)
 
 
 class Race(Schema):

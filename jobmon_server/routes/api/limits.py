@@ -13,7 +13,7 @@ from jobmon_server.actions.workflow.cluster_queues import set_maximum
 from jobmon_server.db.workflows import limits as queries
 from jobmon_server.db.workflows.cluster_queues import list_queues
 from jobmon_server.routes.api.resources import Page, cursor
-from jobmon_server.routes.fields.base import Exact, Id, Name, Schema, Whole, Word
+from jobmon_server.routes.fields.base import ExactField, Id, Name, Schema, Whole, WordField
 from jobmon_server.routes.fields.quantities import Numbers
 from jobmon_server.routes.http.endpoint import blueprint, get, post, read, reply, transact
 from jobmon_server.routes.http.fast_load import Items
@@ -32,8 +32,8 @@ class NewLimits(Schema):
 class Limits(Schema):
     """The limits that hold now: the workflow's, and those of the arrays that were named."""
 
-    outcome = Word(Outcome, required=True)
-    status = Word(WorkflowStatus, required=True)
+    outcome = WordField(Outcome, required=True)
+    status = WordField(WorkflowStatus, required=True)
     max_concurrently_running = Whole(required=True, allow_none=True)
     arrays = fields.List(fields.Nested(ArrayLimit), required=True)
 
@@ -55,17 +55,17 @@ class Queue(Schema):
     """A cluster's queue and what it has at most, by resource; null: no maximum."""
 
     cluster = Name(required=True)
-    queue = Exact(0, 255, required=True)
+    queue = ExactField(0, 255, required=True)
     maximum = Numbers(required=True, allow_none=True)
 
 
 class QueueReply(Queue):
     """The queue as it is now."""
 
-    outcome = Word(Outcome, required=True)
+    outcome = WordField(Outcome, required=True)
 
 
-class OfCluster(Schema):
+class QueueQuery(Schema):
     """Of which cluster; of all if it is left out."""
 
     cluster = Name()
@@ -96,7 +96,7 @@ def set_queue(**facts: Any) -> Response:
     return reply(transact(set_maximum, **facts))
 
 
-@get(limits, "/queue", query=OfCluster, reply=Queues, refusals=(503,))
+@get(limits, "/queue", query=QueueQuery, reply=Queues, refusals=(503,))
 def queues(**facts: Any) -> Response:
     """The queues that have a maximum, by cluster and name."""
     return reply({"queues": read(list_queues, **facts)})

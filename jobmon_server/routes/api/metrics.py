@@ -18,7 +18,7 @@ from jobmon_server.db.admin.gauges import Measures, measure
 from jobmon_server.errors import Busy
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 from jobmon_server.routes.http.endpoint import blueprint, database, read, refusal_response
-from jobmon_server.shared_counters import FENCED, TRANSITIONS, Family, Key, Tally
+from jobmon_server.shared_counters import FENCED, TRANSITIONS, Family, Key, SharedCounters
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -42,7 +42,7 @@ TEXT = {"description": "Prometheus text", "content": {"text/plain": {"schema": {
 metrics.operate("/metrics", "GET", scrape, lambda: {"responses": {"200": TEXT, "500": refusal_response(500)}})
 
 
-def text(tally: Tally, measures: Measures | None, settings: Settings) -> bytes:
+def text(tally: SharedCounters, measures: Measures | None, settings: Settings) -> bytes:
     """Return Prometheus' text format; its library is loaded when first asked for, not at start-up."""
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.registry import Collector

@@ -9,12 +9,12 @@ from marshmallow import ValidationError, fields
 
 from jobmon_client.states import Outcome, TaskStatus, WorkflowStatus
 from jobmon_server.actions.operator import acts
-from jobmon_server.actions.operator.acts import ActOn, ActVerdict
+from jobmon_server.actions.operator.acts import ActOperation, ActVerdict
 from jobmon_server.actions.operator.cascade import rerun_all_below
 from jobmon_server.actions.operator.what_if import foresee
 from jobmon_server.actions.workflow.settle import recompute
 from jobmon_server.fsm.acts import ACTS
-from jobmon_server.routes.fields.base import LARGEST_ID, Count, Flag, Id, Plain, Schema, Word
+from jobmon_server.routes.fields.base import LARGEST_ID, Count, Flag, Id, Plain, Schema, WordField
 from jobmon_server.routes.http.endpoint import actor, blueprint, database, post, read, reply, transact
 from jobmon_server.routes.schemas.replies import RunReply
 from jobmon_server.routes.schemas.requests import Why
@@ -48,7 +48,7 @@ class Supposed(Plain[dict[int, TaskStatus | None]]):
         """Take an object whose names are task ids."""
         if type(value) is not dict or len(value) > MOST_SUPPOSED:
             raise ValidationError(f"must be a JSON object of at most {MOST_SUPPOSED} task ids")
-        word = Word(TaskStatus)
+        word = WordField(TaskStatus)
         return {
             self._id(one): None if status is None else word.check(status) for one, status in value.items()
         }
@@ -68,8 +68,8 @@ class WhatIf(Schema):
 class Foresight(Schema):
     """The status that a workflow has, and the one that it would have."""
 
-    status = Word(WorkflowStatus, required=True)
-    would_be = Word(WorkflowStatus, required=True)
+    status = WordField(WorkflowStatus, required=True)
+    would_be = WordField(WorkflowStatus, required=True)
 
 
 class Recomputed(RunReply):
@@ -99,10 +99,12 @@ def _route(verb: str) -> None:
     allowed = ACTS[verb].sources
 
     def on_task(task_id: int, **facts: Any) -> Response:
-        return acted(acts.do_to_task(database(), task_id, ActOn(verb, actor=actor(), **facts)), *allowed)
+        return acted(
+            acts.do_to_task(database(), task_id, ActOperation(verb, actor=actor(), **facts)), *allowed
+        )
 
     def on_workflow(workflow_id: int, **facts: Any) -> Response:
-        deed = ActOn(verb, actor=actor(), **facts)
+        deed = ActOperation(verb, actor=actor(), **facts)
         return acted(acts.act_on_workflow(database(), workflow_id, deed), *allowed)
 
     for view, of in ((on_task, "task"), (on_workflow, "workflow")):
@@ -119,7 +121,7 @@ for _verb in ACTS:
 @post(operator, "/task/<id:task_id>/rerun", body=WhyAndWhatElse, reply=Acted)
 def rerun_task(task_id: int, *, cascade: bool, **facts: Any) -> Response:
     """Run a task again from whatever it is; with `cascade` also what is below it and has begun."""
-    deed = ActOn("rerun", actor=actor(), **facts)
+    deed = ActOperation("rerun", actor=actor(), **facts)
     act = rerun_all_below if cascade else acts.do_to_task
     return acted(act(database(), task_id, deed), *ACTS["rerun"].sources)
 

@@ -10,13 +10,23 @@ from marshmallow import fields
 from jobmon_server.actions.operator.attributes import SetAttributes, SetWorkflowAttributes
 from jobmon_server.actions.operator.bulk_workflows import set_workflow_attributes, show_chosen_workflows
 from jobmon_server.actions.operator.properties import SetProperties
-from jobmon_server.actions.operator.targets import Asked
+from jobmon_server.actions.operator.targets import TargetQuery
 from jobmon_server.errors import Malformed
 from jobmon_server.routes.api.bulk import DoneToWorkflows, OnWorkflows, workflows_done, workflows_shown
 from jobmon_server.routes.api.bulk_request import DoneToTasks, OnTasks, asked_for, to_tasks
 from jobmon_server.routes.api.records import once
 from jobmon_server.routes.api.workflow import MOST_ATTEMPTS
-from jobmon_server.routes.fields.base import Attributes, Command, Exact, Flag, Id, ListOf, Name, Schema, Whole
+from jobmon_server.routes.fields.base import (
+    Attributes,
+    CommandText,
+    ExactField,
+    Flag,
+    Id,
+    ListOf,
+    Name,
+    Schema,
+    Whole,
+)
 from jobmon_server.routes.fields.quantities import Scales
 from jobmon_server.routes.http.endpoint import blueprint, database, post
 from jobmon_server.routes.http.fast_load import Items
@@ -40,9 +50,9 @@ class ScalesPatch(Scales):
 class Properties(Schema):
     """How a task is to be run; what is left out stays. In an object a member of null removes that member."""
 
-    command = Command()
+    command = CommandText()
     cluster = Name()
-    queue = Exact(0, 255)
+    queue = ExactField(0, 255)
     requested_resources = Attributes(allow_none=True)
     resource_scales = ScalesPatch(allow_none=True)
     fallback_queues = ListOf(Name(), allow_none=True)
@@ -119,7 +129,7 @@ def set_attributes_of_workflows(*, preview: bool, replace: bool, **body: Any) ->
     return workflows_done(set_workflow_attributes(database(), asked, deed))
 
 
-def patched(key: str, what: str, body: dict[str, Any]) -> tuple[Asked, dict[int, Any], dict[str, Any]]:
+def patched(key: str, what: str, body: dict[str, Any]) -> tuple[TargetQuery, dict[int, Any], dict[str, Any]]:
     """Take who is meant, and what is new: for each, or the same for all. Raises `Malformed` unless it is one of these."""
     items, everybody = body.pop("items", None), body.pop(what, None)
     if items is None and everybody is not None:

@@ -13,7 +13,7 @@ from jobmon_client.states import AccountingStatus, InputStatus, Outcome
 from jobmon_server.actions.workflow.accounting import set_accounting
 from jobmon_server.actions.workflow.inputs import set_inputs
 from jobmon_server.errors import Malformed
-from jobmon_server.routes.fields.base import Count, Id, Name, Schema, Word
+from jobmon_server.routes.fields.base import Count, Id, Name, Schema, WordField
 from jobmon_server.routes.http.endpoint import blueprint, database, post, reply
 from jobmon_server.routes.http.fast_load import Items
 from jobmon_server.routes.schemas.requests import LARGEST_BATCH
@@ -28,7 +28,7 @@ class Input(Schema):
 
     task_id = Id(required=True)
     name = Name(required=True)
-    status = Word(InputStatus, required=True)
+    status = WordField(InputStatus, required=True)
 
 
 class Inputs(Schema):
@@ -42,8 +42,8 @@ class InputOutcome(Schema):
 
     task_id = Id(required=True)
     name = Name(required=True)
-    outcome = Word(Outcome, required=True)
-    status = Word(InputStatus, required=True, allow_none=True)
+    outcome = WordField(Outcome, required=True)
+    status = WordField(InputStatus, required=True, allow_none=True)
 
 
 class InputsSet(Schema):
@@ -66,7 +66,7 @@ class Accounted(Schema):
     """An attempt, and whether what it used has been accounted for."""
 
     task_instance_id = Id(required=True)
-    accounting = Word(AccountingStatus, required=True)
+    accounting = WordField(AccountingStatus, required=True)
 
 
 class Accounting(Schema):
@@ -79,8 +79,8 @@ class AccountingOutcome(Schema):
     """What became of one that was not changed."""
 
     task_instance_id = Id(required=True)
-    outcome = Word(Outcome, required=True)
-    accounting = Word(AccountingStatus, required=True, allow_none=True)
+    outcome = WordField(Outcome, required=True)
+    accounting = WordField(AccountingStatus, required=True, allow_none=True)
 
 
 class AccountingSet(Schema):

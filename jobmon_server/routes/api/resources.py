@@ -13,12 +13,12 @@ from jobmon_server.db.reads import lookups as queries
 from jobmon_server.db.reads import pages
 from jobmon_server.db.search import lookup
 from jobmon_server.db.search.query import LARGEST_PAGE
-from jobmon_server.routes.fields.base import Id, ListOf, Name, Schema, Text, Word
+from jobmon_server.routes.fields.base import Id, ListOf, Name, Schema, Text, WordField
 from jobmon_server.routes.fields.query_params import Attempt, Digits, Words
 from jobmon_server.routes.http.endpoint import blueprint, get, post, read, reply
 from jobmon_server.routes.schemas import resources
 from jobmon_server.routes.schemas.explanation import Explanation
-from jobmon_server.routes.schemas.list_query import Detail
+from jobmon_server.routes.schemas.list_query import DetailLevel
 from jobmon_server.routes.schemas.selection import exactly_one
 
 reads = blueprint("reads", "Read models.")
@@ -40,13 +40,13 @@ class TaskPage(Page):
 class HowMuch(Schema):
     """Whether its history is told as well."""
 
-    detail = Word(Detail, load_default=Detail.SUMMARY)
+    detail = WordField(DetailLevel, load_default=DetailLevel.SUMMARY)
 
 
 @get(reads, "/task_instance/<id:task_instance_id>", query=HowMuch, reply=resources.TaskInstanceView)
-def task_instance(task_instance_id: int, detail: Detail) -> Response:
+def task_instance(task_instance_id: int, detail: DetailLevel) -> Response:
     """Every field that a report can set, the ids, the statuses and the times; with `detail=full` its history as well."""
-    query = lookup.read_with_history if detail is Detail.FULL else queries.read_task_instance
+    query = lookup.read_with_history if detail is DetailLevel.FULL else queries.read_task_instance
     return reply(read(query, task_instance_id))
 
 

@@ -12,10 +12,10 @@ from jobmon_client.states import Outcome
 from jobmon_server.actions.operator.bulk_workflows import show_chosen_workflows
 from jobmon_server.actions.retention import bulk_deletion, workflow_deletion
 from jobmon_server.actions.retention.bulk_deletion import DeletedMany
-from jobmon_server.actions.retention.workflow_deletion import How
+from jobmon_server.actions.retention.workflow_deletion import DeletionOptions
 from jobmon_server.routes.api.bulk import OnWorkflows, WorkflowShown
 from jobmon_server.routes.api.bulk_request import DoneToMany, asked_for
-from jobmon_server.routes.fields.base import Count, Flag, Id, Schema, Text, Word
+from jobmon_server.routes.fields.base import Count, Flag, Id, Schema, Text, WordField
 from jobmon_server.routes.http.endpoint import actor, blueprint, database, post, reply, settings
 from jobmon_server.routes.schemas.replies import RunReply
 from jobmon_server.routes.schemas.requests import Why
@@ -49,7 +49,7 @@ class NotDeleted(Schema):
     """A workflow that was not deleted; without an outcome where something went wrong."""
 
     workflow_id = Id(required=True)
-    outcome = Word(Outcome, required=True, allow_none=True)
+    outcome = WordField(Outcome, required=True, allow_none=True)
     message = Text(required=True)
 
 
@@ -64,9 +64,9 @@ class Deletions(DoneToMany):
     preview = fields.List(fields.Nested(WorkflowShown))
 
 
-def how(*, force: bool, reason: str | None = None) -> How:
+def how(*, force: bool, reason: str | None = None) -> DeletionOptions:
     """Say how to delete for this caller and this server."""
-    return How(force, reason, actor(), settings().archive_dir)
+    return DeletionOptions(force, reason, actor(), settings().archive_dir)
 
 
 def for_a_while() -> Callable[[], bool]:

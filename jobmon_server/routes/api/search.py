@@ -9,12 +9,12 @@ from typing import Any
 from flask import Response
 
 from jobmon_server.db.core.transaction import Database
-from jobmon_server.db.search import Entity, Page, Query, count, list_rows, summarize
+from jobmon_server.db.search import Entity, Query, ResultPage, count, list_rows, summarize
 from jobmon_server.db.search.keyset import keys_of, read_cursor
 from jobmon_server.routes.fields.base import made
 from jobmon_server.routes.http.endpoint import blueprint, database, encode, get, post, read, reply
 from jobmon_server.routes.schemas.list_query import (
-    Asked,
+    ListQuery,
     conditions_in,
     filters,
     grouping,
@@ -33,7 +33,7 @@ NDJSON = "application/x-ndjson"
 REFUSALS = (422, 503)
 
 
-def lines(door: Database, entity: Entity, query: Query, first: Page) -> Iterator[str]:
+def lines(door: Database, entity: Entity, query: Query, first: ResultPage) -> Iterator[str]:
     """Yield a line for each row, page after page, each read by itself, until the end or until nobody listens."""
     keys = keys_of(entity, query.sort, query.fields if query.distinct else None)
     found = first
@@ -63,9 +63,9 @@ def _lists(entity: Entity) -> None:
     stream.__doc__ = "All of them, one JSON object a line."
     rows.__name__, stream.__name__ = f"list_{entity}s", f"stream_{entity}s"
     title = entity.title().replace("_", "")
-    by_text = made(f"{title}Query", Asked, **filters(entity), **paging(entity, is_text=True))
+    by_text = made(f"{title}Query", ListQuery, **filters(entity), **paging(entity, is_text=True))
     by_document = made(f"{title}Search", Selecting, **selection(entity), **paging(entity, is_text=False))
-    lines_by_text = made(f"{title}Stream", Asked, **filters(entity), **shape(entity))
+    lines_by_text = made(f"{title}Stream", ListQuery, **filters(entity), **shape(entity))
     get(search, f"/{entity}", query=by_text, reply=page(entity), refusals=REFUSALS)(rows)
     post(search, f"/{entity}/search", body=by_document, reply=page(entity), refusals=REFUSALS)(rows)
     lines_by_document = made(f"{title}StreamSearch", Selecting, **selection(entity), **shape(entity))
@@ -93,7 +93,7 @@ def _counts(entity: Entity) -> None:
         (counted, "count", Counted, {}),
         (summary, "summary", groups(entity), by),
     ):
-        by_text = made(f"{title}{verb.title()}Query", Asked, **filters(entity), **more)
+        by_text = made(f"{title}{verb.title()}Query", ListQuery, **filters(entity), **more)
         by_document = made(f"{title}{verb.title()}Search", Selecting, **selection(entity), **more)
         get(search, f"/{entity}/{verb}", query=by_text, reply=reply_with, refusals=REFUSALS)(view)
         post(search, f"/{entity}/{verb}", body=by_document, reply=reply_with, refusals=REFUSALS)(view)

@@ -11,7 +11,7 @@ from jobmon_client.states import Outcome
 from jobmon_server.actions.workflow import submissions as actions
 from jobmon_server.db.instances import submissions as queries
 from jobmon_server.routes.api.resources import Page, cursor
-from jobmon_server.routes.fields.base import Count, Id, ListOf, Name, Schema, Text, Word
+from jobmon_server.routes.fields.base import Count, Id, ListOf, Name, Schema, Text, WordField
 from jobmon_server.routes.http.endpoint import blueprint, get, post, read, reply, transact
 from jobmon_server.routes.schemas.requests import LARGEST_BATCH
 from jobmon_server.routes.schemas.resources import FoundInstance
@@ -49,7 +49,7 @@ class ClusterNumber(Schema):
 class SubmissionReply(Schema):
     """What became of it; `remaining` submissions of the cluster were not removed."""
 
-    outcome = Word(Outcome, required=True)
+    outcome = WordField(Outcome, required=True)
     submission_uuid = Text(required=True)
     distributor_id = Text(required=True, allow_none=True)
     remaining = Count(required=True)
@@ -81,7 +81,7 @@ class Submissions(Schema):
     next = Id(required=True, allow_none=True)
 
 
-class OfCluster(Page):
+class SubmissionQuery(Page):
     """Of which cluster."""
 
     cluster = Name(required=True)
@@ -114,7 +114,7 @@ def remove(submission_uuid: str) -> Response:
     return reply(transact(actions.remove, submission_uuid))
 
 
-@get(submissions, "/submission", query=OfCluster, reply=Submissions, refusals=(503,))
+@get(submissions, "/submission", query=SubmissionQuery, reply=Submissions, refusals=(503,))
 def list_submissions(cluster: str, limit: int, after: int = 0) -> Response:
     """Submissions of a cluster that were not removed, by id."""
     rows = read(queries.of_cluster, cluster, limit=limit, after=after)

@@ -27,7 +27,7 @@ from jobmon_server.routes.http.endpoint import (
     transact,
 )
 from jobmon_server.routes.http.fast_load import Items
-from jobmon_server.routes.http.long_poll import Waiters
+from jobmon_server.routes.http.long_poll import LongPolls
 from jobmon_server.routes.schemas.requests import MOST_TASKS, ArrayLimit
 from jobmon_server.routes.schemas.resources import TaskView, WorkflowView
 
@@ -87,7 +87,7 @@ class Position(Schema):
 
 def wait_until(is_over: Callable[[], bool], seconds: float) -> bool:
     """Wait, or find no place to wait in and return False."""
-    waiters: Waiters = current_app.extensions["jobmon"].waiters
+    waiters: LongPolls = current_app.extensions["jobmon"].waiters
     return waiters.wait(is_over, seconds)
 
 
@@ -127,9 +127,9 @@ def position(task_id: int) -> Response:
     return reply(read(read_position, task_id))
 
 
-def waited_for(submitted: actions.Submitted, seconds: float | None) -> Response:
+def waited_for(submitted: actions.SubmitResult, seconds: float | None) -> Response:
     """Reply with what was bound, and wait for its end if that is wanted."""
-    body = {name: getattr(submitted, name) for name in actions.Submitted.__slots__} | {"workflow": None}
+    body = {name: getattr(submitted, name) for name in actions.SubmitResult.__slots__} | {"workflow": None}
     if seconds is None:
         over = submitted.status in WORKFLOW_AT_REST
         status = 201 if submitted.outcome is Outcome.APPLIED else 200

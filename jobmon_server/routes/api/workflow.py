@@ -13,8 +13,9 @@ from jobmon_server.actions.workflow import binding, runs
 from jobmon_server.actions.workflow.queueing import queue_tasks
 from jobmon_server.routes.fields.base import (
     Attributes,
+    CommandText,
     Count,
-    Exact,
+    ExactField,
     Flag,
     Id,
     ListOf,
@@ -23,7 +24,6 @@ from jobmon_server.routes.fields.base import (
     Text,
     Whole,
 )
-from jobmon_server.routes.fields.base import Command as CommandText
 from jobmon_server.routes.fields.quantities import Scales
 from jobmon_server.routes.http.endpoint import (
     actor,
@@ -48,7 +48,7 @@ MOST_INPUTS = 10_000
 DEFAULT_ATTEMPTS = 3
 
 
-class CallbackUrl(Exact):
+class CallbackUrl(ExactField):
     """Where it is told that a workflow is DONE, FAILED, STOPPED or HALTED: http or https, nothing link-local."""
 
     def __init__(self, **options: Any) -> None:
@@ -104,9 +104,9 @@ class NewTask(Schema):
     command = CommandText(required=True)
     type = Name(load_default="command")
     upstream = ListOf(Name(), load_default=list)
-    array = Exact(0, 255, load_default="")
+    array = ExactField(0, 255, load_default="")
     cluster = Name(load_default="local")
-    queue = Exact(0, 255, load_default="")
+    queue = ExactField(0, 255, load_default="")
     requested_resources = Attributes(load_default=None, allow_none=True)
     max_attempts = Whole(minimum=1, maximum=MOST_ATTEMPTS, load_default=DEFAULT_ATTEMPTS)
     resource_scales = Scales(load_default=None, allow_none=True)

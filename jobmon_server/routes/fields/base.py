@@ -160,7 +160,7 @@ def cut(text: str, maximum: int) -> str:
     return encoded[: max(0, maximum - len(mark.encode()))].decode(errors="ignore") + mark
 
 
-class Exact(Plain[str]):
+class ExactField(Plain[str]):
     """A string that is kept to the last character, or refused."""
 
     def __init__(self, minimum: int, maximum: int, **options: Any) -> None:
@@ -181,7 +181,7 @@ class Exact(Plain[str]):
         return value
 
 
-class Name(Exact):
+class Name(ExactField):
     """What something is called or known by: 1 to 255 characters, compared exactly."""
 
     def __init__(self, minimum: int = 1, maximum: int = 255, **options: Any) -> None:
@@ -189,7 +189,7 @@ class Name(Exact):
         super().__init__(minimum, maximum, **options)
 
 
-class Command(Exact):
+class CommandText(ExactField):
     """What `/bin/sh -c` is to run: at most 1 MiB."""
 
     def __init__(self, **options: Any) -> None:
@@ -204,7 +204,7 @@ class Command(Exact):
         return command
 
 
-class Word(Plain[Word_], Generic[Word_]):
+class WordField(Plain[Word_], Generic[Word_]):
     """One word of a vocabulary."""
 
     def __init__(self, vocabulary: Iterable[Word_], **options: Any) -> None:

@@ -19,7 +19,7 @@ Load = Callable[[Any], Any]
 MOST_BAD = 10_000
 
 
-class Step(NamedTuple):
+class FieldCheck(NamedTuple):
     """What is done with one field of an item."""
 
     key: str
@@ -73,7 +73,7 @@ def _load_all(load: Load, items: Sequence[Any]) -> list[Any]:
     return taken
 
 
-def _walk(steps: Sequence[Step], item: Any) -> dict[str, Any] | None:
+def _walk(steps: Sequence[FieldCheck], item: Any) -> dict[str, Any] | None:
     """Take an item field by field; None when marshmallow has to say what is wrong with it."""
     if type(item) is not dict:
         return None
@@ -91,10 +91,10 @@ def _walk(steps: Sequence[Step], item: Any) -> dict[str, Any] | None:
     return taken if known == len(item) else None
 
 
-def _step(name: str, field: fields.Field[Any]) -> Step:
+def _step(name: str, field: fields.Field[Any]) -> FieldCheck:
     """Read off a field what marshmallow would do with it."""
     key = field.data_key if field.data_key is not None else name
-    return Step(key, field.attribute or name, field.required, field.load_default, _check(field, key))
+    return FieldCheck(key, field.attribute or name, field.required, field.load_default, _check(field, key))
 
 
 def _check(field: fields.Field[Any], key: str) -> Load:

@@ -12,7 +12,7 @@ LONGEST_PAUSE = 0.5
 GROWTH = 1.5
 
 
-class Waiters:
+class LongPolls:
     """At most half of a process's threads wait, so that the reports which end the waiting still find one."""
 
     def __init__(self, threads: int, closing: Callable[[], bool]) -> None:

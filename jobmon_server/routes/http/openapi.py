@@ -22,8 +22,8 @@ TYPES: dict[type[marshmallow_fields.Field[Any]], str] = {
     base.Increment: "number",
     base.Flag: "boolean",
     base.Text: "string",
-    base.Exact: "string",
-    base.Word: "string",
+    base.ExactField: "string",
+    base.WordField: "string",
     base.Attributes: "object",
 }
 CONFIG = {"API_TITLE": "Jobmon", "API_VERSION": "v1", "OPENAPI_VERSION": "3.0.3"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import fields
 
 from jobmon_client.states import Outcome, Reporter, TaskInstanceStatus, TaskStatus
-from jobmon_server.routes.fields.base import Count, Flag, Id, Schema, Text, Word
+from jobmon_server.routes.fields.base import Count, Flag, Id, Schema, Text, WordField
 from jobmon_server.routes.schemas.resources import Decision
 
 
@@ -35,7 +35,7 @@ class ItsTask(Schema):
     task_id = Id(required=True)
     workflow_id = Id(required=True)
     name = Text(required=True)
-    status = Word(TaskStatus, required=True)
+    status = WordField(TaskStatus, required=True)
     num_attempts = Count(required=True)
     max_attempts = Count(required=True)
     num_refunds = Count(required=True)
@@ -49,18 +49,18 @@ class ItsTask(Schema):
 class TriggerView(Schema):
     """What would take an edge: `outcome` is what it would get if it came now, null if it does not come yet."""
 
-    reporter = Word(Reporter, required=True)
+    reporter = WordField(Reporter, required=True)
     report = Text(required=True)
-    to = Word(TaskInstanceStatus, required=True)
-    task = Word(TaskStatus, required=True)
-    outcome = Word(Outcome, required=True, allow_none=True)
+    to = WordField(TaskInstanceStatus, required=True)
+    task = WordField(TaskStatus, required=True)
+    outcome = WordField(Outcome, required=True, allow_none=True)
     needs = Text(required=True, allow_none=True)
 
 
 class OpenEdgeView(Schema):
     """An edge out of the present status."""
 
-    to = Word(TaskInstanceStatus, required=True)
+    to = WordField(TaskInstanceStatus, required=True)
     why = Text(required=True)
     triggers = fields.List(fields.Nested(TriggerView), required=True)
 
@@ -69,8 +69,8 @@ class NextView(Schema):
     """What happens if nobody speaks, and when; no instant where there is no deadline."""
 
     what = Text(required=True)
-    to = Word(TaskInstanceStatus, required=True, allow_none=True)
-    task = Word(TaskStatus, required=True, allow_none=True)
+    to = WordField(TaskInstanceStatus, required=True, allow_none=True)
+    task = WordField(TaskStatus, required=True, allow_none=True)
     at = fields.DateTime(required=True, allow_none=True)
     seconds = fields.Float(required=True, allow_none=True)
 
@@ -79,7 +79,7 @@ class Explanation(Schema):
     """An instance explained, as it stood at `time`; `decisions` are the last of its journal, oldest first."""
 
     task_instance_id = Id(required=True)
-    status = Word(TaskInstanceStatus, required=True)
+    status = WordField(TaskInstanceStatus, required=True)
     status_at = fields.DateTime(required=True)
     time = fields.DateTime(required=True)
     attempt = Count(required=True)

@@ -11,14 +11,14 @@ from urllib.parse import urlencode
 from flask import Response, request
 from marshmallow import ValidationError, pre_load
 
-from jobmon_server.db.search import Condition, Entity, Page, Query, Sort, Wrong
+from jobmon_server.db.search import Condition, Entity, InvalidQuery, Query, ResultPage, Sort
 from jobmon_server.db.search.conditions import ATTRIBUTES, filterable
 from jobmon_server.db.search.fields import EXTRAS, FIELDS, SUMMARY
 from jobmon_server.db.search.keyset import keys_of, read_cursor
 from jobmon_server.db.search.query import LARGEST_HEAVY_PAGE, LARGEST_PAGE
 from jobmon_server.db.search.simple_filters import simple_filters
 from jobmon_server.errors import Malformed
-from jobmon_server.routes.fields.base import LARGEST_ID, Flag, Plain, Schema, Text, Whole, Word
+from jobmon_server.routes.fields.base import LARGEST_ID, Flag, Plain, Schema, Text, Whole, WordField
 from jobmon_server.routes.fields.query_params import Digits
 from jobmon_server.routes.schemas.selection import AttributesAsked, Filter, Search, Simple
 
@@ -28,7 +28,7 @@ MOST_KEYS = 10
 _ATTRIBUTE = "attr."
 
 
-class Detail(StrEnum):
+class DetailLevel(StrEnum):
     """How much of each row."""
 
     SUMMARY = "summary"
@@ -55,7 +55,7 @@ class Names(Plain[tuple[str, ...]]):
         return tuple(dict.fromkeys(names))
 
 
-class Order(Plain[tuple[Sort, ...]]):
+class SortOrder(Plain[tuple[Sort, ...]]):
     """Keys of an order: names of fields, each with a `-` before it for descending."""
 
     def __init__(self, entity: Entity, **options: Any) -> None:
@@ -84,7 +84,7 @@ class TextFlag(Plain[bool]):
         return bool(value == "true")
 
 
-class Asked(Schema):
+class ListQuery(Schema):
     """A query string with filters; what is `attr.NAME` in it is gathered first."""
 
     @pre_load
@@ -133,7 +133,7 @@ def paging(entity: Entity, *, is_text: bool) -> dict[str, Plain[Any]]:
 def shape(entity: Entity) -> Mapping[str, Plain[Any]]:
     """Make the fields that say what is shown, and in which order."""
     names = (*FIELDS[entity], *EXTRAS[entity])
-    return {"fields": Names(names), "detail": Word(Detail), "sort": Order(entity)}
+    return {"fields": Names(names), "detail": WordField(DetailLevel), "sort": SortOrder(entity)}
 
 
 def grouping(entity: Entity) -> Names:
@@ -165,7 +165,7 @@ def query_of(entity: Entity, facts: dict[str, Any]) -> Query:
     if "cursor" in facts:
         try:
             after = read_cursor(keys_of(entity, sort, fields if distinct else None), facts["cursor"])
-        except Wrong as wrong:
+        except InvalidQuery as wrong:
             raise Malformed.field("cursor", wrong.problem) from None
     return Query(
         conditions_in(facts),
@@ -190,7 +190,7 @@ def _shown(entity: Entity, facts: dict[str, Any]) -> tuple[tuple[str, ...], tupl
         return tuple(name for name in names if name not in extras), tuple(
             name for name in names if name in extras
         )
-    if facts.get("detail") is Detail.FULL:
+    if facts.get("detail") is DetailLevel.FULL:
         return tuple(FIELDS[entity]), extras
     return SUMMARY[entity], extras[:1]
 
@@ -209,7 +209,7 @@ def _check_distinct(entity: Entity, facts: dict[str, Any], names: tuple[str, ...
         raise Malformed.field("sort", f"{', '.join(others)}: must be of the fields where distinct is true")
 
 
-def told(entity: Entity, page: Page, query: Query) -> dict[str, Any]:
+def told(entity: Entity, page: ResultPage, query: Query) -> dict[str, Any]:
     """Give the words of a page's reply."""
     return {f"{entity}s": page.rows, "next": page.next, "total": page.total, "limit": query.limit}
 

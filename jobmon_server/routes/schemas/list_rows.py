@@ -11,7 +11,7 @@ from jobmon_client.states import TaskStatus
 from jobmon_server.db.search import Entity
 from jobmon_server.db.search.fields import FIELDS, Field
 from jobmon_server.db.search.related import NESTED
-from jobmon_server.routes.fields.base import Count, Flag, Id, Schema, Text, Whole, Word, made
+from jobmon_server.routes.fields.base import Count, Flag, Id, Schema, Text, Whole, WordField, made
 from jobmon_server.routes.schemas.resources import counts
 
 
@@ -27,7 +27,7 @@ def _shown(field: Field) -> fields.Field[Any]:
         "document": fields.Raw,
     }
     if field.kind.name == "status":
-        return Word(field.kind.words, allow_none=null)
+        return WordField(field.kind.words, allow_none=null)
     made: fields.Field[Any] = plain[field.kind.name](allow_none=null)
     return made
 

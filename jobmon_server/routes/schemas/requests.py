@@ -8,7 +8,7 @@ from jobmon_server.fsm.task_instance import ERROR_STATES
 from jobmon_server.routes.fields.base import (
     LARGEST_RESULT,
     Attributes,
-    Exact,
+    ExactField,
     Id,
     Increment,
     Name,
@@ -16,7 +16,7 @@ from jobmon_server.routes.fields.base import (
     Schema,
     Text,
     Whole,
-    Word,
+    WordField,
 )
 from jobmon_server.routes.fields.metrics import AttemptAttributes, Line, Metrics
 from jobmon_server.routes.http.fast_load import Items
@@ -27,9 +27,9 @@ LARGEST_LIMIT = 2**31 - 1
 MOST_TASKS = 100_000
 
 
-def error_state(**options: object) -> Word[TaskInstanceStatus]:
+def error_state(**options: object) -> WordField[TaskInstanceStatus]:
     """Make the field that says how an instance failed."""
-    return Word(ERROR_STATES, **options)
+    return WordField(ERROR_STATES, **options)
 
 
 class Deadline(Schema):
@@ -47,7 +47,7 @@ class Why(Schema):
 class ArrayLimit(Schema):
     """An array and how many of its tasks may be live at once; null for no limit."""
 
-    name = Exact(0, 255, required=True)
+    name = ExactField(0, 255, required=True)
     max_concurrently_running = Whole(minimum=0, maximum=LARGEST_LIMIT, load_default=None, allow_none=True)
 
 
@@ -105,7 +105,7 @@ class WorkerError(Done):
 
     error_state = error_state(required=True)
     error_description = Text(required=True)
-    reason_code = Exact(1, REASON_LENGTH)
+    reason_code = ExactField(1, REASON_LENGTH)
 
 
 class DistributorId(Deadline):
@@ -118,7 +118,7 @@ class NoDistributorId(Schema):
     """The submission failed."""
 
     error_message = Text(required=True)
-    reason_code = Exact(1, REASON_LENGTH)
+    reason_code = ExactField(1, REASON_LENGTH)
 
 
 class KnownError(NoDistributorId):

@@ -19,7 +19,7 @@ from jobmon_client.states import (
     WorkflowRunStatus,
     WorkflowStatus,
 )
-from jobmon_server.routes.fields.base import Attributes, Count, Flag, Id, Schema, Text, Whole, Word
+from jobmon_server.routes.fields.base import Attributes, Count, Flag, Id, Schema, Text, Whole, WordField
 
 
 def _id(*, null: bool = False) -> Id:
@@ -42,8 +42,8 @@ def _object() -> Attributes:
     return Attributes(required=True, allow_none=True)
 
 
-def _word(vocabulary: Iterable[Any], *, null: bool = False) -> Word[Any]:
-    return Word(vocabulary, required=True, allow_none=null)
+def _word(vocabulary: Iterable[Any], *, null: bool = False) -> WordField[Any]:
+    return WordField(vocabulary, required=True, allow_none=null)
 
 
 def _seconds() -> fields.Float:
@@ -154,7 +154,7 @@ class InputLine(Schema):
     """An input of a task as it stands."""
 
     name = Text(required=True)
-    status = Word(InputStatus, required=True)
+    status = WordField(InputStatus, required=True)
     updated_at = fields.DateTime(required=True)
 
 

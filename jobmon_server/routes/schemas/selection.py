@@ -12,7 +12,7 @@ from typing import Any
 
 from marshmallow import ValidationError, validates_schema
 
-from jobmon_server.db.search import Condition, Entity, Wrong, parse_condition
+from jobmon_server.db.search import Condition, Entity, InvalidQuery, parse_condition
 from jobmon_server.db.search.conditions import ATTRIBUTES, filterable
 from jobmon_server.db.search.query import Operator
 from jobmon_server.db.search.simple_filters import parse_simple, simple_filters
@@ -52,7 +52,7 @@ class Filter(Plain[Conditions]):
 
     def _one(self, name: str, value: Any) -> Condition:
         if name not in self.names:
-            raise Wrong(self.problem)
+            raise InvalidQuery(self.problem)
         return parse_simple(self.entity, name, value)
 
 
@@ -82,9 +82,9 @@ class Search(Plain[Conditions]):
 
     def _one(self, one: Any) -> Condition:
         if type(one) is not dict or one.keys() != _PARTS:
-            raise Wrong("must be an object of field, operator and value")
+            raise InvalidQuery("must be an object of field, operator and value")
         if type(one["field"]) is not str or type(one["operator"]) is not str:
-            raise Wrong("must be a string", "field" if type(one["field"]) is not str else "operator")
+            raise InvalidQuery("must be a string", "field" if type(one["field"]) is not str else "operator")
         return parse_condition(self.entity, one["field"], one["operator"], one["value"])
 
 
@@ -100,7 +100,7 @@ class Simple(Plain[Conditions]):
         """Take text, or a list of texts."""
         try:
             return (parse_simple(self.entity, self.asked, value, is_text=True),)
-        except Wrong as wrong:
+        except InvalidQuery as wrong:
             raise ValidationError(_nested(wrong)) from None
 
 
@@ -136,14 +136,14 @@ def _each(readers: Mapping[Any, Callable[[], Condition]]) -> Conditions:
     for place, read in readers.items():
         try:
             conditions.append(read())
-        except Wrong as wrong:
+        except InvalidQuery as wrong:
             problems[place] = _nested(wrong)
     if problems:
         raise ValidationError(problems)
     return tuple(conditions)
 
 
-def _nested(wrong: Wrong) -> Any:
+def _nested(wrong: InvalidQuery) -> Any:
     """Return a problem under the path of its part."""
     problem: Any = [wrong.problem]
     for part in reversed([part for part in wrong.part.split(".") if part]):
