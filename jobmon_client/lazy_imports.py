@@ -25,7 +25,7 @@ class _Later(ModuleType):
         return getattr(import_module(self.__name__), name)
 
 
-def put_off(*names: str) -> None:
+def defer_imports(*names: str) -> None:
     """Have modules of the standard library loaded when they are first used, not when they are imported."""
     for name in names:
         if name not in sys.modules:
@@ -41,7 +41,7 @@ def load_structlog() -> None:
     """
     if "structlog" in sys.modules or "rich" in sys.modules:
         return
-    put_off("asyncio")
+    defer_imports("asyncio")
     # What the import system documents for "not to be found": sys.modules has None for it.
     sys.modules["rich"] = None  # type: ignore[assignment]
     try:

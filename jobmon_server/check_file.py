@@ -12,7 +12,7 @@ def _path(settings: Settings) -> Path:
     return settings.server_file.with_suffix(".check")
 
 
-def keep(settings: Settings, violations: int) -> None:
+def write_check(settings: Settings, violations: int) -> None:
     """Remember the number; a directory that cannot be written does not spoil the check."""
     with suppress(OSError):
         _path(settings).write_text(f"{violations}\n")

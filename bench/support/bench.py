@@ -15,7 +15,7 @@ import pymysql
 from pymysql.cursors import Cursor
 from sqlalchemy.engine import make_url
 
-from jobmon_server.bench.figures import said_settings
+from jobmon_server.bench.figures import read_settings
 from jobmon_server.bench.machine import Meter, family
 from jobmon_server.bench.numbers import spread
 from jobmon_server.config import Settings
@@ -179,7 +179,7 @@ class Bench:
     def settings(self) -> dict[str, Any]:
         """Return what MariaDB says of itself."""
         with contextlib.closing(self.mariadb.connect()) as connection, connection.cursor() as cursor:
-            return said_settings(cursor)
+            return read_settings(cursor)
 
 
 def server_settings() -> dict[str, Any]:

@@ -149,7 +149,7 @@ def _known(one: Watched, error_state: str, message: str) -> dict[str, Any]:
     }
 
 
-def say_unknown(desk: StepContext, watched: Sequence[Watched], reason: str) -> None:
+def report_unknown(desk: StepContext, watched: Sequence[Watched], reason: str) -> None:
     """Of these nobody can say how they ended: the cluster did not answer, again and again."""
     desk.report(
         {"task_instance_id": one.task_instance_id, "report": "log_unknown_error", "error_message": reason}
@@ -164,4 +164,4 @@ ATTEND: dict[Status, Step] = {
     Status.NO_HEARTBEAT: give_up,
 }
 #: Where a step failed too often; all others are left to the server's deadlines.
-WHEN_GIVEN_UP: dict[Step, GivenUp] = {triage: say_unknown}
+WHEN_GIVEN_UP: dict[Step, GivenUp] = {triage: report_unknown}

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import structlog
 
-from jobmon_server.actions.retention.retention_pass import RetentionResult, keep
+from jobmon_server.actions.retention.retention_pass import RetentionResult, run_retention_pass
 from jobmon_server.background.leader_job import LeaderJob
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
@@ -30,18 +30,18 @@ class RetentionJob(LeaderJob):
 
     def step(self) -> RetentionResult:
         """Do one pass."""
-        kept = keep(
+        kept = run_retention_pass(
             self.database,
             self._settings,
             lambda: not self.stopping.is_set(),
             journal_after=self._journal_after,
         )
         self._journal_after = kept.journal_after
-        tell(self.database, kept)
+        log_retention(self.database, kept)
         return kept
 
 
-def tell(database: Database, kept: RetentionResult) -> None:
+def log_retention(database: Database, kept: RetentionResult) -> None:
     """Count a pass, and log what it did."""
     database.tally.count(KEEPER_PASSES)
     for what in ("flagged", "purged", "removed", "failed"):

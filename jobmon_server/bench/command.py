@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 
 from jobmon_server.bench import bare, measurements
 from jobmon_server.bench.caller import Caller
-from jobmon_server.bench.figures import said_settings
+from jobmon_server.bench.figures import read_settings
 from jobmon_server.bench.load import PREFIX
 from jobmon_server.bench.machine import machine, versions
 from jobmon_server.bench.own_server import serving
@@ -106,4 +106,4 @@ def _address(url: str) -> str:
 
 def _mariadb(url: str) -> dict[str, Any]:
     with closing(bare.connect(url)) as connection, connection.cursor() as cursor:
-        return said_settings(cursor)
+        return read_settings(cursor)

@@ -23,7 +23,7 @@ SHOWN = (
 )
 
 
-def said_settings(cursor: Cursor) -> dict[str, Any]:
+def read_settings(cursor: Cursor) -> dict[str, Any]:
     """Return what MariaDB says of the settings that speed depends on."""
     found: dict[str, Any] = {}
     for name in SHOWN:

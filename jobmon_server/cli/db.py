@@ -32,7 +32,7 @@ def db_upgrade(**flags: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def db_check(as_json: bool, **flags: Any) -> None:
     """Check every invariant between tables, read only. Exit 1 if one is violated."""
-    from jobmon_server.check_file import keep
+    from jobmon_server.check_file import write_check
     from jobmon_server.db.admin.integrity import check
     from jobmon_server.db.schema.lifecycle import check_current
     from jobmon_server.routes.http.endpoint import encode
@@ -40,7 +40,7 @@ def db_check(as_json: bool, **flags: Any) -> None:
     with opened(flags) as (database, settings):
         database.read(check_current)
         violations = list(database.read(check))
-        keep(settings, len(violations))
+        write_check(settings, len(violations))
     if as_json:
         click.echo(encode(violations))
     else:

@@ -19,13 +19,13 @@ from jobmon_server.cli.base import database_option, opened
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def expire(*, purge: bool, as_json: bool, **flags: Any) -> None:
     """Flag what is past its time, as a server does by itself; the last of each owner is kept. Exit 1 if one failed."""
-    from jobmon_server.actions.retention.retention_pass import keep
+    from jobmon_server.actions.retention.retention_pass import run_retention_pass
     from jobmon_server.db.schema.lifecycle import check_current
     from jobmon_server.routes.http.endpoint import encode
 
     with opened(flags) as (database, settings):
         database.read(check_current)
-        kept = keep(database, settings, lambda: True, purges=purge)
+        kept = run_retention_pass(database, settings, lambda: True, purges=purge)
     if as_json:
         click.echo(encode(asdict(kept)))
     else:

@@ -33,7 +33,7 @@ def serve(**flags: Any) -> None:
     gc.disable()  # what is loaded stays; `serve` enables it when all is there
     lazy_imports.load_structlog()
     # Of what Flask, Werkzeug and gunicorn import: error pages that are not ours, their own command lines.
-    lazy_imports.put_off("html", "difflib", "argparse")
+    lazy_imports.defer_imports("html", "difflib", "argparse")
     from jobmon_server.serving.start import serve as run
 
     run(settings)

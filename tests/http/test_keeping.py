@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_server.actions.retention.expiry import flag_some
-from jobmon_server.actions.retention.retention_pass import RetentionResult, keep
+from jobmon_server.actions.retention.retention_pass import RetentionResult, run_retention_pass
 from jobmon_server.background.retention import RetentionJob
 from jobmon_server.config import Settings
 from jobmon_server.db.admin.integrity import check
@@ -135,7 +135,7 @@ def passes(database: Database) -> Pass:
     """One pass of the keeper."""
 
     def one(*, purges: bool = False, **settings: Any) -> RetentionResult:
-        return keep(database, Settings(**settings), lambda: True, purges=purges)
+        return run_retention_pass(database, Settings(**settings), lambda: True, purges=purges)
 
     return one
 

@@ -311,7 +311,7 @@ def test_what_db_check_found_last_is_told(database: Database, tmp_path: Director
     settings = Settings(database_url=f"sqlite:///{tmp_path / 'jobmon.db'}", data_dir=str(tmp_path))
     client = create_app(database, settings).test_client()
     assert ("jobmon_check_violations",) not in sample(client)
-    check_file.keep(settings, 3)
+    check_file.write_check(settings, 3)
     samples = sample(client)
     assert samples["jobmon_check_violations",] == 3
     assert samples["jobmon_check_timestamp_seconds",] > 0

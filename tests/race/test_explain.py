@@ -144,7 +144,7 @@ def hot(path: Path, ids: list[int]) -> dict[str, tuple[Callable[[Connection], An
         ),
         "to be killed": (lookups.count_kill_self, {("task_instance", "ix_task_instance_tended")}),
         "current instances": (
-            lambda c: task_locks.lock_subjects(c, list(path.task_ids.values())[:50]),
+            lambda c: task_locks.lock_tasks_with_instances(c, list(path.task_ids.values())[:50]),
             {("task", "PRIMARY"), ("task_instance", ATTEMPT), ("task_instance", "PRIMARY")},
         ),
     }

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from jobmon_server.actions.retention.archive import archive, file_of
-from jobmon_server.actions.retention.retention_pass import keep, remove_marked
+from jobmon_server.actions.retention.retention_pass import remove_marked, run_retention_pass
 from jobmon_server.actions.retention.workflow_deletion import DeletionOptions, delete_workflow
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
@@ -128,7 +128,9 @@ def test_a_file_of_an_older_state_is_replaced(path: Path, database: Database, tm
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"mine", gzip.compress(b'{"row": {"id": 1}}\n'), gzip.compress(b"[]\n")]
+    "content",
+    [b"", b"mine", gzip.compress(b'{"row": {"id": 1}}\n', mtime=0), gzip.compress(b"[]\n", mtime=0)],
+    ids=["empty", "text", "other rows", "no header"],
 )
 def test_a_file_of_something_else_is_not_touched_and_nothing_is_deleted(
     path: Path, database: Database, tmp_path: File, content: bytes
@@ -149,9 +151,9 @@ def test_where_it_cannot_be_written_nothing_is_deleted(
     make_older(database, 3700)
     (tmp_path / "taken").write_text("a file, no directory")
     settings = Settings(archive_dir=str(tmp_path / "taken" / "archive"))
-    keep(database, settings, lambda: True)
+    run_retention_pass(database, settings, lambda: True)
     make_older(database, 31 * 86_400)
-    kept = keep(database, settings, lambda: True)
+    kept = run_retention_pass(database, settings, lambda: True)
     assert [one.workflow_id for one in kept.failed] == [old]
     assert "cannot be written" in kept.failed[0].message
     assert [one["workflow_id"] for one in path.get("/workflow")["workflows"]] == [new, old]
@@ -161,9 +163,9 @@ def test_what_is_purged_is_archived_first(path: Path, database: Database, tmp_pa
     old, _ = ended(path), ended(path)
     make_older(database, 3700)
     settings = Settings(archive_dir=str(tmp_path / "archive"))
-    keep(database, settings, lambda: True)
+    run_retention_pass(database, settings, lambda: True)
     make_older(database, 31 * 86_400)
-    kept = keep(database, settings, lambda: True)
+    kept = run_retention_pass(database, settings, lambda: True)
     assert (kept.purged, kept.removed) == ([old], [old])
     found = lines(file_of(settings.archive_dir, old))
     assert [line["row"]["name"] for line in found if line.get("table") == "task"] == ["a", "b"]

@@ -37,14 +37,14 @@ def instance() -> None:
 def show(*, task_instance_id: int, server_url: str | None, as_json: bool) -> None:
     """Show an instance: where it is, where it came from, what comes next and when, and its last error."""
     with api_of(server_url) as api:
-        found = standing(api, task_instance_id)
+        found = instance_status(api, task_instance_id)
     if as_json:
         print_json(found)
     else:
         print_facts(facts(found))
 
 
-def standing(api: Api, task_instance_id: int) -> dict[str, Any]:
+def instance_status(api: Api, task_instance_id: int) -> dict[str, Any]:
     """Return the instance with what its explanation, its journal and its error log add to it."""
     instance = api.task_instance(task_instance_id)
     explanation = api.explain(task_instance_id)

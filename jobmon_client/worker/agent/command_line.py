@@ -15,7 +15,7 @@ from jobmon_client import config, log
 from jobmon_client.errors import JobmonError
 from jobmon_client.loop import stop_on_signals
 from jobmon_client.worker.agent.agent import Agent
-from jobmon_client.worker.agent.pipe import follow, tell
+from jobmon_client.worker.agent.pipe import follow, write_change
 from jobmon_client.worker.agent.single import run_one
 
 SPARE_DESCRIPTORS = 256
@@ -56,7 +56,7 @@ def run_agent(settings: config.Settings, spool: Path) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop_on_signals(stop, signal.SIGTERM)
     make_room(settings.concurrency)
-    agent = Agent(settings, changed=tell, spool_dir=spool)
+    agent = Agent(settings, changed=write_change, spool_dir=spool)
     agent.start()
     threading.Thread(target=follow, args=(agent, sys.stdin), name="orders", daemon=True).start()
     while not agent.wait(0.2):
@@ -65,7 +65,7 @@ def run_agent(settings: config.Settings, spool: Path) -> int:
     return 0
 
 
-def told() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     """Return what the command line says, or if it says so the first line on stdin; end where none comes."""
     given = parser().parse_args()
     if not getattr(given, "later", False):
@@ -78,7 +78,7 @@ def told() -> argparse.Namespace:
 
 def main() -> int:
     """Run the verb and return its exit code; 2 for a bad setting, 4 for a server that refused."""
-    given = told()
+    given = parse_arguments()
     names = ("server_url", "concurrency", "log_dir", "heartbeat_interval")
     lock = None
     try:

@@ -40,7 +40,7 @@ def obey(agent: Agent, order: dict[str, Any]) -> None:
         agent.stop()
 
 
-def tell(change: Change) -> None:
+def write_change(change: Change) -> None:
     """Write one line with the ids of what started and of what ended; a parent that is gone hears nothing."""
     said = {"started": [job.id for job in change.started], "ended": [job.id for job in change.ended]}
     try:

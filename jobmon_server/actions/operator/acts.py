@@ -59,7 +59,7 @@ class ActOperation(TaskOperation):
         self, connection: Connection, task_ids: Sequence[int], *, lock: bool
     ) -> Sequence[LockedTaskWithInstance]:
         """Lock the tasks with their current instances."""
-        return task_locks.lock_subjects(connection, task_ids, lock=lock)
+        return task_locks.lock_tasks_with_instances(connection, task_ids, lock=lock)
 
     def plan(self, tasks: Sequence[LockedTaskWithInstance]) -> list[Planned]:
         """Ask the table."""

@@ -88,10 +88,10 @@ def show_tasks(
     """Say what a deed would do, and do nothing. Raises `Invalid` as `choose_tasks` does."""
     chosen = database.read(choose_tasks, asked, begun_below if cascade else None)
     first = sorted({*chosen.ids, *chosen.below}, reverse=deed.is_joint)[:MOST_SHOWN]
-    verdicts = database.read(_foresee, deed, first)
+    verdicts = database.read(_preview, deed, first)
     return Preview(chosen.matched, chosen.digest, dict(chosen.statuses), verdicts)
 
 
-def _foresee(connection: Connection, deed: TaskOperation, task_ids: Sequence[int]) -> list[TaskVerdict]:
+def _preview(connection: Connection, deed: TaskOperation, task_ids: Sequence[int]) -> list[TaskVerdict]:
     tasks = deed.lock(connection, task_ids, lock=False)
     return [one.verdict for one in deed.plan(tasks)]

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import OnError
 from jobmon_server.actions.operator.task_operation import Preconditions
-from jobmon_server.db.reads.selection import look_at_tasks, look_at_workflows
+from jobmon_server.db.reads.selection import read_tasks, read_workflows
 from jobmon_server.db.search import Condition, Entity, Operator, count, select_ids
 from jobmon_server.db.search.fields import id_field
 from jobmon_server.errors import Invalid
@@ -83,12 +83,12 @@ class Targets:
 
 def choose_tasks(connection: Connection, asked: TargetQuery, below: Below | None = None) -> Targets:
     """Choose tasks. Raises `Invalid` when they are too many, or others than the digest tells of."""
-    return _choose(connection, asked, look_at_tasks, below)
+    return _choose(connection, asked, read_tasks, below)
 
 
 def choose_workflows(connection: Connection, asked: TargetQuery) -> Targets:
     """Choose workflows. Raises `Invalid` when they are too many, or others than the digest tells of."""
-    return _choose(connection, asked, look_at_workflows, None)
+    return _choose(connection, asked, read_workflows, None)
 
 
 def _choose(connection: Connection, asked: TargetQuery, look: Any, below: Below | None) -> Targets:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskStatus, WorkflowStatus
 from jobmon_server.db.reads.lookups import count_tasks
-from jobmon_server.db.reads.selection import look_at_tasks
+from jobmon_server.db.reads.selection import read_tasks
 from jobmon_server.db.workflows import dag, what_if
 from jobmon_server.errors import Malformed, Unknown
 from jobmon_server.fsm.task import QUEUEABLE
@@ -28,13 +28,13 @@ class Prediction:
     would_be: WorkflowStatus
 
 
-def foresee(connection: Connection, workflow_id: int, supposed: Supposed) -> Prediction:
+def predict_status(connection: Connection, workflow_id: int, supposed: Supposed) -> Prediction:
     """Say what the workflow's status would be. Raises `Unknown`, or `Malformed` for a task of another workflow."""
-    state = what_if.look(connection, workflow_id)
+    state = what_if.read_snapshot(connection, workflow_id)
     if state is None:
         raise Unknown("workflow", workflow_id)
     now = what_if.statuses(connection, supposed)
-    rows = look_at_tasks(connection, sorted(supposed))
+    rows = read_tasks(connection, sorted(supposed))
     members = {row.id for row in rows if row.workflow_id == workflow_id}
     if foreign := sorted(set(supposed) - members):
         raise Malformed.field(f"task_statuses.{foreign[0]}", f"is no task of workflow {workflow_id}")

@@ -16,7 +16,7 @@ from jobmon_server.errors import Busy
 Item = tuple[int, Report]
 
 
-def perform_many(database: Database, items: Sequence[Item]) -> list[Verdict]:
+def apply_reports(database: Database, items: Sequence[Item]) -> list[Verdict]:
     """Apply many reports, each with its own outcome, in transactions of bounded size; verdicts in the order given."""
     verdicts = [verdict for some in _pieces(items) for verdict in _report(database, some)]
     settle_if_over(database, (verdict.left_workflow_id for verdict in verdicts))

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import Outcome, Reporter, TaskStatus
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_server.actions.reporting import report_types as make
-from jobmon_server.actions.reporting.batches import perform_many
+from jobmon_server.actions.reporting.batches import apply_reports
 from jobmon_server.actions.reporting.decision import decide, decide_claim
 from jobmon_server.actions.reporting.report_types import Report
 from jobmon_server.actions.reporting.transition import Verdict, verdict
@@ -149,7 +149,7 @@ def launched(
     missing = [
         Verdict(Outcome.UNKNOWN, 0, place={"array_step_id": step}) for step in steps if step not in found
     ]
-    return len(named) - len(others) - len(busy), [*perform_many(database, items), *busy, *missing]
+    return len(named) - len(others) - len(busy), [*apply_reports(database, items), *busy, *missing]
 
 
 def _launch(distributor_id: str, increment: float) -> Report:
@@ -158,7 +158,7 @@ def _launch(distributor_id: str, increment: float) -> Report:
 
 def launch_alike(connection: Connection, named: Mapping[int, str], increment: float) -> list[int]:
     """Launch those of these instances that are claimed, and so are their tasks; return the others, untouched."""
-    found = lock_by_status.lock_standing(connection, list(named), TI.INSTANTIATED)
+    found = lock_by_status.lock_instances_in(connection, list(named), TI.INSTANTIATED)
     ready = lock_by_status.with_tasks(connection, found, TaskStatus.INSTANTIATING)
     if ready:
         was = typical(Pair(TI.INSTANTIATED, TaskStatus.INSTANTIATING), max(one.now for one in ready))

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome
 from jobmon_server.actions.reporting import report_types as make
-from jobmon_server.actions.reporting.batches import perform_many
+from jobmon_server.actions.reporting.batches import apply_reports
 from jobmon_server.actions.reporting.transition import Verdict
 from jobmon_server.db.core.rows import chunks
 from jobmon_server.db.core.transaction import Database
@@ -29,7 +29,7 @@ def heartbeats(
         except Busy:
             busy += [Verdict(Outcome.BUSY, one) for one in some]
     news = make.log_report_by_batch(next_report_increment=next_report_increment)
-    verdicts = perform_many(database, [(one, news) for one in others])
+    verdicts = apply_reports(database, [(one, news) for one in others])
     return len(ids) - len(others) - len(busy), [*verdicts, *busy]
 
 

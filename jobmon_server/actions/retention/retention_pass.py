@@ -37,7 +37,7 @@ class RetentionResult:
         return bool(self.flagged or self.purged or self.removed or self.failed or self.journal_rows)
 
 
-def keep(
+def run_retention_pass(
     database: Database, settings: Settings, going: Going, *, purges: bool = True, journal_after: int = 0
 ) -> RetentionResult:
     """Do one pass; `going` is asked between batches whether to go on."""

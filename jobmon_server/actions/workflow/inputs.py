@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import InputStatus, Outcome
 from jobmon_server.db.core.rows import chunks
 from jobmon_server.db.core.transaction import Database
-from jobmon_server.db.reads.selection import look_at_tasks
+from jobmon_server.db.reads.selection import read_tasks
 from jobmon_server.db.workflows import inputs, workflow_locks
 from jobmon_server.db.workflows.inputs import Key
 from jobmon_server.errors import Busy
@@ -28,7 +28,7 @@ class InputVerdict:
 
 def set_inputs(database: Database, wanted: Mapping[Key, InputStatus]) -> list[InputVerdict]:
     """Set the statuses of many inputs, in bounded transactions by workflow; a verdict each, in the order given."""
-    rows = database.read(look_at_tasks, sorted({task_id for task_id, _ in wanted}))
+    rows = database.read(read_tasks, sorted({task_id for task_id, _ in wanted}))
     workflow_of = {row.id: row.workflow_id for row in rows}
     by_workflow: dict[int, list[Key]] = {}
     for key in wanted:

@@ -119,7 +119,9 @@ def _start_afresh(connection: Connection, locked: LockedWorkflow, reason: str, a
     """Withdraw or kill up to a batch of live instances so that their tasks start afresh; return how many tasks."""
     condition = task.c.status.in_(LIVE) & ~task_locks.is_started_afresh_already()
     ids = task_locks.find(connection, locked.workflow_id, condition, BATCH)
-    acts = [(was, plan_start_afresh(was.subject)) for was in task_locks.lock_subjects(connection, ids)]
+    acts = [
+        (was, plan_start_afresh(was.subject)) for was in task_locks.lock_tasks_with_instances(connection, ids)
+    ]
     task_locks.write_acts(
         connection, [one for one in acts if one[1].outcome is Outcome.APPLIED], reason, actor
     )

@@ -16,7 +16,7 @@ def begin(connection: Connection) -> list[CommittedMove]:
     return noted
 
 
-def note(connection: Connection, *facts: CommittedMove) -> None:
+def count_after_commit(connection: Connection, *facts: CommittedMove) -> None:
     """Keep what is being written; outside a transaction of `Database` nobody will count it."""
     noted = connection.info.get(_KEY)
     if noted is not None:

@@ -31,7 +31,7 @@ class _OwnTexts(UserDefinedType[Mapping[int, str]]):
         return process
 
 
-def own_texts(name: str) -> BindParameter[Any]:
+def case_by_id(name: str) -> BindParameter[Any]:
     """Make the parameter of the texts by id, in an update of a table whose rows have an `id`."""
     return bindparam(name, type_=_OwnTexts(), literal_execute=True)
 

@@ -91,7 +91,7 @@ _CLAIMS = {
 _RUNS = select(workflow_run.c.id).where(workflow_run.c.workflow_id == bindparam("workflow_id"))
 
 
-def lock_standing(
+def lock_instances_in(
     connection: Connection, task_instance_ids: Sequence[int], status: TaskInstanceStatus
 ) -> list[LockedInstance]:
     """Lock those of these instances that stand in a status, in the order of their ids; at most `BATCH` of them."""

@@ -29,7 +29,7 @@ from jobmon_server.db.instances.rows import (
     TASKS,
     InstanceRow,
     TaskRow,
-    listed_pair,
+    pair_of_row,
 )
 from jobmon_server.db.schema.tables import task, task_instance
 from jobmon_server.fsm.plan import By, Pair
@@ -179,7 +179,7 @@ def _listed(connection: Connection, ids: Sequence[int], *, wait: bool) -> Locked
         standing = (*row[OWN:], *task_standing, report_by is not None and report_by < now)
         pair = alike.get(standing)
         if pair is None:
-            pair = alike[standing] = listed_pair(standing)
+            pair = alike[standing] = pair_of_row(standing)
         own = (report_by, increment, distributor, bool(is_started), now, None, datetime.fromisoformat(since))
         pairs[one] = Locked(one, task_id, workflow_id, step, attempt, pair, *own, *counts)
     return LockedMany(pairs, tuple(passed_over))

@@ -83,7 +83,7 @@ _INSTANCE_STATUS: Callable[[str], Any] = StatusType(TaskInstanceStatus).member
 _TASK_STATUS: Callable[[str], Any] = StatusType(TaskStatus).member
 
 
-def listed_pair(standing: Sequence[Any]) -> Pair:
+def pair_of_row(standing: Sequence[Any]) -> Pair:
     """Return what is planned from, as `INSTANCES` and then `TASKS` have it, and whether its deadline has passed."""
     status, status_by, worker_id, orphan, requeue, task_status, attempts, most, refunds, overdue = standing
     reporter = Reporter(status_by)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from sqlalchemy import Update, bindparam, update
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db.core.case_by_id import own_texts
+from jobmon_server.db.core.case_by_id import case_by_id
 from jobmon_server.db.core.guarded_update import update_many, with_ids
 from jobmon_server.db.core.transaction import LostRace
 from jobmon_server.db.instances.lock_by_status import LockedInstance, LockedQueued
@@ -77,5 +77,5 @@ def _with_own(column: str, alike: tuple[str, ...]) -> Update:
     new = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in alike}
     old = bindparam("was", type_=table.c.status.type)
     return (
-        update(table).where(with_ids(table), table.c.status == old).values({**new, column: own_texts("own")})
+        update(table).where(with_ids(table), table.c.status == old).values({**new, column: case_by_id("own")})
     )

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Reporter
-from jobmon_server.db.core.after_commit import note
+from jobmon_server.db.core.after_commit import count_after_commit
 from jobmon_server.db.core.guarded_update import update_many, with_ids
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.prepared import PreparedStatement
@@ -87,7 +87,7 @@ def write_many(connection: Connection, changes: Sequence[Change]) -> None:
     if errors:
         connection.execute(_FAILED, errors)
     _keep(connection, [change for change in changes if change.attributes or change.sample is not None])
-    note(connection, *_noted_together(changes))
+    count_after_commit(connection, *_noted_together(changes))
 
 
 def _write_down(connection: Connection, changes: Sequence[Change]) -> None:
@@ -156,7 +156,7 @@ def _keep(connection: Connection, changes: Sequence[Change]) -> None:
 
 def note_times(connection: Connection, change: Change, times: int) -> None:
     """Count a change as often as it was made."""
-    note(connection, _noted(change)._replace(times=times))
+    count_after_commit(connection, _noted(change)._replace(times=times))
 
 
 def _noted_together(changes: Sequence[Change]) -> Iterator[CommittedMove]:

@@ -17,12 +17,12 @@ _WORKFLOWS = select(workflow.c.id, workflow.c.id.label("workflow_id"), workflow.
 )
 
 
-def look_at_tasks(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
+def read_tasks(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
     """Return `id, workflow_id, status` of those of these tasks that there are."""
     return list(_look(connection, _TASKS, task.c.id, ids))
 
 
-def look_at_workflows(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
+def read_workflows(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
     """Return `id, workflow_id, status` of those of these workflows that there are."""
     return list(_look(connection, _WORKFLOWS, workflow.c.id, ids))
 

@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, func, insert, literal, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Reporter, TaskStatus
-from jobmon_server.db.core.after_commit import note
+from jobmon_server.db.core.after_commit import count_after_commit
 from jobmon_server.db.core.guarded_update import with_ids
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.row_packing import Gathered
@@ -50,7 +50,7 @@ def add_batch(connection: Connection, locked: LockedWorkflow, tasks: Sequence[Re
     queued = CommittedMove(
         None, TASK_INSTANCE.initial, Outcome.APPLIED, Reporter.WORKFLOW_RUN, times=len(tasks)
     )
-    note(connection, queued)
+    count_after_commit(connection, queued)
     return QueuedBatch(array_id, batch_num, _ids(connection, array_id, batch_num))
 
 

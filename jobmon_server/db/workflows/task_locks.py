@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Row
 
 from jobmon_client.states import Outcome, ReasonCode, Reporter, TaskInstanceStatus, TaskStatus
 from jobmon_server.db.core import clock
-from jobmon_server.db.core.after_commit import note
+from jobmon_server.db.core.after_commit import count_after_commit
 from jobmon_server.db.core.guarded_update import update_many
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.transaction import LostRace
@@ -89,7 +89,7 @@ def is_started_afresh_already() -> ColumnElement[bool]:
     return task_instance.c.id.is_not(None) & told_to_stop & task_instance.c.requeue
 
 
-def lock_subjects(
+def lock_tasks_with_instances(
     connection: Connection, task_ids: Sequence[int], *, lock: bool = True
 ) -> list[LockedTaskWithInstance]:
     """Lock the current instances of these tasks, by id, then the tasks, by id; without `lock` only read them."""
@@ -176,7 +176,7 @@ def write_acts(
     moved = [(was, act) for was, act in acts if act.task_instance not in {None, was.subject.task_instance}]
     failed = [was for was, act in moved if act.task_instance in FAILED]
     _insert(connection, error_log, [_error_row(was, reason) for was in failed])
-    note(connection, *(_noted(was, act) for was, act in moved))
+    count_after_commit(connection, *(_noted(was, act) for was, act in moved))
 
 
 def _noted(was: LockedTaskWithInstance, act: Act) -> CommittedMove:

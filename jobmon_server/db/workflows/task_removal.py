@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import TaskStatus
 from jobmon_server.db.schema.tables import edge, task, task_instance
 from jobmon_server.db.workflows import dag
-from jobmon_server.db.workflows.task_locks import lock_rows, lock_subjects
+from jobmon_server.db.workflows.task_locks import lock_rows, lock_tasks_with_instances
 from jobmon_server.db.workflows.workflow_removal import remove_tasks
 from jobmon_server.fsm.acts import TaskWithInstance
 
@@ -36,7 +36,7 @@ def lock_places(connection: Connection, task_ids: Sequence[int], *, lock: bool =
         found = select(task_instance.c.id).where(task_instance.c.task_id.in_(task_ids))
         ids = list(connection.execute(found).scalars())
         lock_rows(connection, (task_instance.c.id,), task_instance, ids)
-    locked = lock_subjects(connection, task_ids, lock=lock)
+    locked = lock_tasks_with_instances(connection, task_ids, lock=lock)
     waiting = _children(connection, task_ids)
     return [RemovableTask(one.task_id, one.subject, waiting.get(one.task_id, {})) for one in locked]
 

@@ -26,7 +26,7 @@ class WorkflowSnapshot:
     ever_run: bool
 
 
-def look(connection: Connection, workflow_id: int) -> WorkflowSnapshot | None:
+def read_snapshot(connection: Connection, workflow_id: int) -> WorkflowSnapshot | None:
     """Return the workflow and whether its last run is alive; None when there is no such workflow."""
     statement = (
         select(workflow.c.status, workflow.c.held, workflow_run.c.status.label("run_status"))

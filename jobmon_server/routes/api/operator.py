@@ -11,7 +11,7 @@ from jobmon_client.states import Outcome, TaskStatus, WorkflowStatus
 from jobmon_server.actions.operator import acts
 from jobmon_server.actions.operator.acts import ActOperation, ActVerdict
 from jobmon_server.actions.operator.cascade import rerun_all_below
-from jobmon_server.actions.operator.what_if import foresee
+from jobmon_server.actions.operator.what_if import predict_status
 from jobmon_server.actions.workflow.settle import recompute
 from jobmon_server.fsm.acts import ACTS
 from jobmon_server.routes.fields.base import LARGEST_ID, Count, Flag, Id, Plain, Schema, WordField
@@ -150,4 +150,4 @@ def recompute_workflow(workflow_id: int) -> Response:
 @post(operator, "/workflow/<id:workflow_id>/preview", body=WhatIf, reply=Foresight)
 def preview(workflow_id: int, task_statuses: dict[int, TaskStatus | None]) -> Response:
     """Say what the workflow's status would be if these tasks had these statuses; changes nothing."""
-    return reply(read(foresee, workflow_id, task_statuses))
+    return reply(read(predict_status, workflow_id, task_statuses))

@@ -8,7 +8,7 @@ from flask import Response
 from marshmallow import ValidationError, fields
 
 from jobmon_client.states import Outcome
-from jobmon_server.actions.reporting.batches import perform_many
+from jobmon_server.actions.reporting.batches import apply_reports
 from jobmon_server.actions.reporting.report_types import REPORTS, Report
 from jobmon_server.routes.fields.base import Id, Schema
 from jobmon_server.routes.http.endpoint import blueprint, database, post, reply
@@ -61,7 +61,7 @@ def post_reports(reports: list[Any]) -> Response:
     refuse_foreign(reports)
     items = _items(reports)
     good = [(position, item) for position, item in enumerate(items) if not isinstance(item, dict)]
-    verdicts = perform_many(database(), [item for _, item in good])
+    verdicts = apply_reports(database(), [item for _, item in good])
     told = [
         batch_item(one, position=position)
         for (position, _), one in zip(good, verdicts, strict=True)

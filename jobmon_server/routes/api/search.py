@@ -19,11 +19,11 @@ from jobmon_server.routes.schemas.list_query import (
     filters,
     grouping,
     linked,
+    page_reply,
     paging,
     query_of,
     selection,
     shape,
-    told,
 )
 from jobmon_server.routes.schemas.list_rows import ROWS, Counted, groups, page
 from jobmon_server.routes.schemas.selection import Selecting
@@ -50,7 +50,7 @@ def _lists(entity: Entity) -> None:
     def rows(**facts: Any) -> Response:
         query = query_of(entity, facts)
         found = read(list_rows, entity, query)
-        return linked(reply(told(entity, found, query)), found.next)
+        return linked(reply(page_reply(entity, found, query)), found.next)
 
     def stream(**facts: Any) -> Response:
         query = replace(query_of(entity, facts), with_total=False)

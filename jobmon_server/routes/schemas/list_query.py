@@ -209,7 +209,7 @@ def _check_distinct(entity: Entity, facts: dict[str, Any], names: tuple[str, ...
         raise Malformed.field("sort", f"{', '.join(others)}: must be of the fields where distinct is true")
 
 
-def told(entity: Entity, page: ResultPage, query: Query) -> dict[str, Any]:
+def page_reply(entity: Entity, page: ResultPage, query: Query) -> dict[str, Any]:
     """Give the words of a page's reply."""
     return {f"{entity}s": page.rows, "next": page.next, "total": page.total, "limit": query.limit}
 

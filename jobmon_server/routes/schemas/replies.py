@@ -90,7 +90,7 @@ class BatchReply(Schema):
 
 def verdict_reply(verdict: Verdict) -> Response:
     """Reply to a single report."""
-    body = {**said(verdict), "commands": [], **exchanged(verdict)}
+    body = {**report_reply(verdict), "commands": [], **exchanged(verdict)}
     may_start = verdict.outcome in {Outcome.APPLIED, Outcome.DUPLICATE}
     if verdict.assignment is not None and may_start:
         body["task_instance"] = verdict.assignment
@@ -116,7 +116,7 @@ class TerminatedRun(RunReply):
 _ACCEPTED = frozenset({Outcome.APPLIED, Outcome.DUPLICATE, Outcome.UNTIMELY})
 
 
-def said(verdict: Verdict) -> dict[str, Any]:
+def report_reply(verdict: Verdict) -> dict[str, Any]:
     """Give the words that every reply to a report has."""
     return {
         "outcome": verdict.outcome,
@@ -158,7 +158,7 @@ def allowed(verdict: Verdict) -> list[dict[str, str]]:
 
 def batch_item(verdict: Verdict, **place: int) -> dict[str, Any]:
     """Give the entry of one item of a batch."""
-    item = {**said(verdict), **place, **exchanged(verdict)}
+    item = {**report_reply(verdict), **place, **exchanged(verdict)}
     if verdict.outcome not in _ACCEPTED:
         item["error"] = {"code": verdict.outcome, "message": explain(verdict), "details": allowed(verdict)}
     return item
