@@ -7,7 +7,7 @@ from typing import Any
 
 from jobmon_client import config
 from jobmon_client.worker.agent.agent import Agent
-from jobmon_client.worker.agent.supervisor import Change
+from jobmon_client.worker.agent.changes import Change
 from jobmon_client.worker.process.items import LogFiles, WorkItem
 from tests.client.scripted_server import ScriptedServer
 from tests.support.waiting import eventually

@@ -19,8 +19,9 @@ import structlog
 from jobmon_client.api.client import Api
 from jobmon_client.config import Settings
 from jobmon_client.http import Http
+from jobmon_client.worker.agent.changes import Change
 from jobmon_client.worker.agent.job import Reports
-from jobmon_client.worker.agent.supervisor import Change, Supervisor
+from jobmon_client.worker.agent.supervisor import Supervisor
 from jobmon_client.worker.process.items import WorkItem
 from jobmon_client.worker.process.process_watch import ProcessWatch
 from jobmon_client.worker.process.waiter import Waiter

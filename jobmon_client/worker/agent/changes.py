@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from jobmon_client.worker.agent.job import Job
 
 PAUSE = 0.01
 """Seconds between two of them at least: who listens is not to be woken for each of many short commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What just happened: jobs whose command started, and jobs that are over and whose end the server knows."""
+
+    started: tuple[Job, ...]
+    ended: tuple[Job, ...]
 
 
 class Changes:

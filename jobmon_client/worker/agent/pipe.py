@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from jobmon_client.worker.agent.agent import Agent
-from jobmon_client.worker.agent.supervisor import Change
+from jobmon_client.worker.agent.changes import Change
 from jobmon_client.worker.process.items import WorkItem
 
 log = structlog.get_logger(__name__)

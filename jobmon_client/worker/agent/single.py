@@ -9,8 +9,8 @@ from jobmon_client.api.client import Api
 from jobmon_client.config import Settings
 from jobmon_client.http import Http
 from jobmon_client.worker.agent.agent import Agent
+from jobmon_client.worker.agent.changes import Change
 from jobmon_client.worker.agent.job import Job
-from jobmon_client.worker.agent.supervisor import Change
 from jobmon_client.worker.process.items import WorkItem
 
 DONE, FAILED, TOLD_TO_STOP = 0, 1, 3

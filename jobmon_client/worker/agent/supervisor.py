@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -13,7 +12,7 @@ import structlog
 from jobmon_client.api.replies import Reply
 from jobmon_client.config import Settings, command_environment
 from jobmon_client.states import Outcome, TaskInstanceStatus
-from jobmon_client.worker.agent.changes import Changes
+from jobmon_client.worker.agent.changes import Change, Changes
 from jobmon_client.worker.agent.job import KILLED, EndOrder, Job, Phase, Reports, bare
 from jobmon_client.worker.agent.measuring import Measuring
 from jobmon_client.worker.agent.server_commands import ServerCommands, is_killed
@@ -31,14 +30,6 @@ LINGER_POLL = 0.05
 LIVE = frozenset({TaskInstanceStatus.RUNNING, TaskInstanceStatus.TRIAGING})
 BEFORE = frozenset({TaskInstanceStatus.QUEUED, TaskInstanceStatus.INSTANTIATED, TaskInstanceStatus.LAUNCHED})
 STARTED = frozenset({Outcome.APPLIED, Outcome.DUPLICATE})
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What just happened: jobs whose command started, and jobs that are over and whose end the server knows."""
-
-    started: tuple[Job, ...]
-    ended: tuple[Job, ...]
 
 
 class Supervisor:
