@@ -43,7 +43,7 @@ def test_it_may_be_killed_at_any_line(live_server: LiveServer, tmp_path: Path, p
     jobmon = Jobmon(tmp_path, live_server.database_url, {"JOBMON_HEARTBEAT_INTERVAL": "0.5"})
     with Api(Http(live_server.url, budget=10)) as api:
         workflow_id, run_id, task_ids = bound(api, "echo {name} >> ran")
-        command = [sys.executable, "-m", "tests.support.dying_distributor"]
+        command = [sys.executable, "-m", "tests.support.dying.distributor"]
         dying = subprocess.run(
             [*command, live_server.url, str(tmp_path / "jobmon"), point],
             env=jobmon.environment | {"PYTHONPATH": os.pathsep.join(sys.path)},

@@ -13,7 +13,7 @@ ACTION, ROUTE, LOOP, ELSEWHERE, TEST = (
     "jobmon_server/routes/x.py",
     "jobmon_client/loop.py",
     "jobmon_client/x.py",
-    "tests/unit/test_x.py",
+    "tests/server/fsm/test_x.py",
 )
 
 # rule, path, source, whether it offends
