@@ -180,3 +180,50 @@ def test_the_next_are_written_while_a_commit_waits_for_the_disk(
         assert first.result(20).outcome is Outcome.APPLIED
         assert again.result(20).outcome is Outcome.APPLIED
     assert together._turns == 1
+
+
+def test_an_instance_is_in_a_transaction_once(
+    together: GroupCommit, claimed: list[int], database: Database
+) -> None:
+    first, second = claimed[:2]
+    with listening(database.engine) as said:
+        at_once(together, [running(first), running(second), done(first)])
+    # Two of reports, and one of the look whether the workflow is over.
+    assert said.commits == 3
+
+
+def test_nobody_waits_for_the_settle_of_another_workflow(
+    together: GroupCommit, path: Path, database: Database
+) -> None:
+    path.bind(task("a"), task("b")).start()
+    over = path.queue()
+    path.claim(over)
+    for one in over:
+        send(together, running(one))
+    path.bind(task("c")).start()
+    other = path.queue()
+    path.claim(other)
+    is_settling, may_settle = threading.Event(), threading.Event()
+
+    def hold(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        # The look whether anything of a workflow is live: the first thing that a settle does.
+        if "EXISTS" in statement.upper() and not is_settling.is_set():
+            is_settling.set()
+            may_settle.wait(30)
+
+    event.listen(database.engine, "before_cursor_execute", hold)
+    together._turns = 0
+    with ThreadPoolExecutor(3) as pool:
+        sent = []
+        for item in (done(over[0]), done(over[1]), running(other[0])):
+            sent.append(pool.submit(send, together, item))
+            eventually(lambda: len(together._waiting) == len(sent), what="it waits")
+        together._pass_on()
+        assert is_settling.wait(20)
+        assert sent[2].result(20).outcome is Outcome.APPLIED
+        assert [one.done() for one in sent[:2]] == [False, False]
+        may_settle.set()
+        assert [one.result(20).outcome for one in sent[:2]] == [Outcome.APPLIED] * 2
+    event.remove(database.engine, "before_cursor_execute", hold)
+    statuses = [path.get(f"/workflow/{one}")["status"] for one in (path.workflow_id - 1, path.workflow_id)]
+    assert statuses == ["DONE", "RUNNING"]
