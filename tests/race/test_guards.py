@@ -74,7 +74,7 @@ def queued(path: Path) -> list[int]:
 
 def locked_as(database: Database, ids: list[int]) -> list[LockedInstance]:
     """The rows as somebody would have locked them."""
-    now = database.read(lambda connection: connection.execute(select(task_instance.c.status_at)).scalar())
+    now = column(database, task_instance, "status_at")[0]
     tasks = dict(
         zip(column(database, task_instance, "id"), column(database, task_instance, "task_id"), strict=True)
     )
