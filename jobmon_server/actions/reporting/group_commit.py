@@ -28,13 +28,19 @@ TURNS = 1
 
 @dataclass(slots=True, eq=False)
 class WaitingReport:
-    """A report whose caller waits, for its verdict or for the turn to write."""
+    """A report whose caller waits for its verdict, or for the turn to write; `peers` wait for the settle of its workflow."""
 
     task_instance_id: int
     news: Report
     verdict: Verdict | None = None
     has_turn: bool = False
+    peers: list[WaitingReport] = field(default_factory=list)
     told: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def left_workflow_id(self) -> int | None:
+        """The workflow that may be over with this report; None where it cannot be, or where the report is not written."""
+        return None if self.verdict is None else self.verdict.left_workflow_id
 
 
 class GroupCommit:
@@ -48,12 +54,16 @@ class GroupCommit:
         self._changing = threading.Lock()
 
     def report(self, task_instance_id: int, news: Report) -> Verdict:
-        """Apply one report, and settle if it may have been the last. Raises `Busy`."""
+        """Apply one report, and settle its workflow if it may have been the last. Raises `Busy`."""
         mine = WaitingReport(task_instance_id, news)
         if not self._takes_turn(mine):
             mine.told.acquire()
         if mine.has_turn:
             self._lead(mine)
+        try:
+            settle_if_over(self._database, [mine.left_workflow_id])
+        finally:
+            _release(mine.peers)
         return mine.verdict or self._alone(mine)
 
     def _takes_turn(self, mine: WaitingReport) -> bool:
@@ -68,18 +78,13 @@ class GroupCommit:
             return mine.has_turn
 
     def _lead(self, mine: WaitingReport) -> None:
-        """Write what waits with one's own, give the turn to who came first since, settle, and tell the others."""
+        """Write what waits with one's own, give the turn to who came first since, and release the others."""
         others = self._company(mine.task_instance_id)
         try:
-            try:
-                self._write(mine, others)
-            finally:
-                self._give_up(mine)
-            left = (one.verdict.left_workflow_id for one in (mine, *others) if one.verdict is not None)
-            settle_if_over(self._database, left)
+            self._write(mine, others)
         finally:
-            for one in others:
-                one.told.release()
+            self._give_up(mine)
+            _release(_without_peers(mine, others))
 
     def _company(self, task_instance_id: int) -> list[WaitingReport]:
         """Take who goes along: each instance once, so that its next report finds what this one has left."""
@@ -131,3 +136,25 @@ class GroupCommit:
         verdict = self._database.transact(report, mine.task_instance_id, mine.news)
         settle_if_over(self._database, [verdict.left_workflow_id])
         return verdict
+
+
+def _without_peers(mine: WaitingReport, others: list[WaitingReport]) -> list[WaitingReport]:
+    """Return those to be released now: all but the peers of one whose workflow may be over, which settles it first.
+
+    So a workflow is looked at once, by one of its own callers: nobody waits for the settle of another workflow.
+    """
+    first: dict[int, WaitingReport] = {}
+    released: list[WaitingReport] = []
+    for one in (mine, *others):
+        settles = one if one.left_workflow_id is None else first.setdefault(one.left_workflow_id, one)
+        if settles is not one:
+            settles.peers.append(one)
+        elif one is not mine:
+            released.append(one)
+    return released
+
+
+def _release(waiting: list[WaitingReport]) -> None:
+    """Let callers go on."""
+    for one in waiting:
+        one.told.release()

@@ -12,7 +12,7 @@ import pytest
 from jobmon_client.states import Reporter, TaskStatus
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_server.actions.reporting.decision import Decisions, decide
-from jobmon_server.actions.reporting.report_types import REPORTS
+from jobmon_server.actions.reporting.report_types import REPORTS, Report
 from jobmon_server.db.instances.uniform_writes import typical
 from jobmon_server.fsm.plan import By, Pair, Plan, plan_claim, plan_heartbeat, plan_transition
 from jobmon_server.fsm.task_instance import EXTENDED_BY_BATCH
@@ -85,3 +85,67 @@ def test_reports_in_a_batch(status: TI) -> None:
         for number, news in enumerate(reports):
             was = replace(typical(pair, NOW), task_instance_id=number, next_report_increment=30.0)
             assert decisions.decide(was, news) == decide(was, news)
+
+
+PAIR = Pair(TI.RUNNING, TaskStatus.RUNNING, 1, 3, 0, "w", By(Reporter.WORKER, "w"))
+LAST = Pair(TI.RUNNING, TaskStatus.RUNNING, 3, 3, 0, "w", By(Reporter.WORKER, "w"))
+LAUNCHED = Pair(TI.LAUNCHED, TaskStatus.LAUNCHED, 1, 3, 0, None, DISTRIBUTOR)
+FAILED = {"worker_id": "w", "error_state": TI.ERROR, "error_description": "bad"}
+#: For each part of what reports are decided together by: two reports, and how their pairs stand, that differ in it alone.
+PARTS: dict[
+    str, tuple[tuple[str, dict[str, Any], dict[str, Any]], tuple[str, dict[str, Any], dict[str, Any]]]
+] = {
+    "how the pair stands": (
+        ("log_error_worker_node", FAILED, {"pair": PAIR}),
+        ("log_error_worker_node", FAILED, {"pair": LAST}),
+    ),
+    "whether the command was started before": (
+        ("log_running", FACTS, {"pair": LAUNCHED, "is_started": False}),
+        ("log_running", FACTS, {"pair": LAUNCHED, "is_started": True}),
+    ),
+    "the increment that the instance has": (
+        ("reaped", {}, {"next_report_increment": 30.0}),
+        ("reaped", {}, {"next_report_increment": 60.0}),
+    ),
+    "the status that is wanted": (
+        ("log_error_worker_node", {**FAILED, "error_state": TI.ERROR_FATAL}, {}),
+        ("log_error_worker_node", FAILED, {}),
+    ),
+    "who reports": (
+        ("log_error_worker_node", {"worker_id": "w", "error_state": TI.ERROR, "error_description": "x"}, {}),
+        ("log_known_error", {"error_state": TI.ERROR, "error_message": "x"}, {}),
+    ),
+    "the increment that is reported": (
+        ("log_running", FACTS, {"pair": LAUNCHED}),
+        ("log_running", {**FACTS, "next_report_increment": 90.0}, {"pair": LAUNCHED}),
+    ),
+    "the text": (
+        ("log_error_worker_node", FAILED, {}),
+        ("log_error_worker_node", {**FAILED, "error_description": "worse"}, {}),
+    ),
+    "whether only what is overdue is meant": (
+        ("log_known_error", {"error_state": TI.UNKNOWN_ERROR, "error_message": "x"}, {}),
+        ("log_unknown_error", {"error_state": TI.UNKNOWN_ERROR, "error_message": "x"}, {}),
+    ),
+    "which facts are brought": (
+        ("log_done", {"worker_id": "w", "stdout_log": "out", "stderr_log": "err"}, {}),
+        ("log_done", {"worker_id": "w", "stdout_log": "out"}, {}),
+    ),
+}
+
+
+def reaped() -> Report:
+    """The reaper's report on an instance whose deadline has passed."""
+    return Report(TI.TRIAGING, By(Reporter.REAPER))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_reports_that_differ_in_one_part_are_decided_apart(part: str) -> None:
+    decisions, changes = Decisions(), []
+    for name, facts, stands in PARTS[part]:
+        news = reaped() if name == "reaped" else REPORTS[name](**facts)
+        was = replace(typical(PAIR, NOW), **{"next_report_increment": 30.0, **stands})
+        changes.append(replace(decide(was, news), was=typical(PAIR, NOW)))
+        assert decisions.decide(was, news) == decide(was, news)
+    first, second = changes
+    assert first != second, "the two have to differ, or this shows nothing"

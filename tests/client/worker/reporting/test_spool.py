@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from pathlib import Path
+from typing import Any
 
 from jobmon_client.worker.reporting.spool import Spool, waiting
 
@@ -59,3 +63,21 @@ def test_a_torn_line_costs_itself_alone(tmp_path: Path) -> None:
     assert list(taker.leftovers()) == [DONE]
     taker.close(keep=True)
     assert (tmp_path / "a.jsonl").exists()
+
+
+def test_a_report_is_on_the_disk_before_it_counts_as_kept(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "w")
+    seen: list[str] = []
+
+    def look(_frame: Any, what: str, called: Any) -> None:
+        if what == "c_call" and called is os.fsync:
+            seen.append(next((one.read_text() for one in tmp_path.glob("w.jsonl")), ""))
+
+    sys.setprofile(look)
+    try:
+        spool.keep([{"report": "log_done", "task_instance_id": 1}])
+    finally:
+        sys.setprofile(None)
+    spool.close(keep=True)
+    assert seen, "nothing was synced"
+    assert json.loads(seen[-1]) == {"report": "log_done", "task_instance_id": 1}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -180,3 +181,62 @@ def test_the_next_are_written_while_a_commit_waits_for_the_disk(
         assert first.result(20).outcome is Outcome.APPLIED
         assert again.result(20).outcome is Outcome.APPLIED
     assert together._turns == 1
+
+
+def test_an_instance_is_in_a_transaction_once(
+    together: GroupCommit, claimed: list[int], database: Database
+) -> None:
+    first, second = claimed[:2]
+    with listening(database.engine) as said:
+        at_once(together, [running(first), running(second), done(first)])
+    # Two of reports, and one of the look whether the workflow is over.
+    assert said.commits == 3
+
+
+@contextmanager
+def held_before_a_settle(database: Database) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """Hold the first look whether a workflow is over: an event that it is there, and one that lets it go on."""
+    is_there, may_go = threading.Event(), threading.Event()
+
+    def hold(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if "EXISTS" in statement.upper() and not is_there.is_set():
+            is_there.set()
+            may_go.wait(30)
+
+    event.listen(database.engine, "before_cursor_execute", hold)
+    yield is_there, may_go
+    event.remove(database.engine, "before_cursor_execute", hold)
+
+
+@pytest.fixture
+def over(together: GroupCommit, path: Path) -> list[int]:
+    """The instances of a workflow of two tasks, which run."""
+    path.bind(task("a"), task("b")).start()
+    ids = path.queue()
+    path.claim(ids)
+    for one in ids:
+        send(together, running(one))
+    return ids
+
+
+def test_nobody_waits_for_the_settle_of_another_workflow(
+    together: GroupCommit, path: Path, database: Database, over: list[int]
+) -> None:
+    first = path.workflow_id
+    path.bind(task("c")).start()
+    (other,) = path.queue()
+    path.claim([other])
+    together._turns = 0
+    with held_before_a_settle(database) as (is_settling, may_settle), ThreadPoolExecutor(3) as pool:
+        sent: list[Future[Verdict]] = []
+        for item in (done(over[0]), done(over[1]), running(other)):
+            sent.append(pool.submit(send, together, item))
+            eventually(lambda: len(together._waiting) == len(sent), what="it waits")
+        together._pass_on()
+        assert is_settling.wait(20)
+        assert sent[2].result(20).outcome is Outcome.APPLIED
+        assert [one.done() for one in sent[:2]] == [False, False]
+        may_settle.set()
+        assert [one.result(20).outcome for one in sent[:2]] == [Outcome.APPLIED] * 2
+    statuses = [path.get(f"/workflow/{one}")["status"] for one in (first, path.workflow_id)]
+    assert statuses == ["DONE", "RUNNING"]
