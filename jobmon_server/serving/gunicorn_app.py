@@ -66,7 +66,7 @@ class GunicornServer(Application):  # type: ignore[misc]
         """Make the application; called in each worker, after the fork."""
         tally = SharedCounters() if self._slot is None else SharedCounters(self._board, self._slot)
         database = Database.connect(
-            self.settings.database_url, self.settings.threads + OWN_CONNECTIONS, tally
+            self.settings.database_url, self.settings.threads + OWN_CONNECTIONS, tally, self.settings.limits
         )
         if self.settings.log_sql:
             statement_log.listen(database.engine)

@@ -20,7 +20,7 @@ from jobmon_server.db.search.simple_filters import simple_filters
 from jobmon_server.errors import Malformed
 from jobmon_server.routes.fields.base import LARGEST_ID, Flag, Plain, Schema, Text, Whole, WordField
 from jobmon_server.routes.fields.query_params import Digits
-from jobmon_server.routes.schemas.selection import AttributesAsked, Filter, Search, Simple
+from jobmon_server.routes.schemas.selection import AttributesAsked, Filter, Search, Simple, affordable
 
 DEFAULT_LIMIT = 50
 FARTHEST = 10**12
@@ -37,6 +37,8 @@ class DetailLevel(StrEnum):
 
 class Names(Plain[tuple[str, ...]]):
     """Names of fields: a list, or text with commas."""
+
+    may_repeat = True
 
     def __init__(self, allowed: Iterable[str], **options: Any) -> None:
         """Document the names."""
@@ -57,6 +59,8 @@ class Names(Plain[tuple[str, ...]]):
 
 class SortOrder(Plain[tuple[Sort, ...]]):
     """Keys of an order: names of fields, each with a `-` before it for descending."""
+
+    may_repeat = True
 
     def __init__(self, entity: Entity, **options: Any) -> None:
         """Document the keys."""
@@ -79,7 +83,7 @@ class TextFlag(Plain[bool]):
 
     def check(self, value: Any) -> bool:
         """Take the word."""
-        if value not in {"true", "false"}:
+        if type(value) is not str or value not in {"true", "false"}:
             raise ValidationError("must be true or false")
         return bool(value == "true")
 
@@ -148,7 +152,7 @@ _CONTROLS = frozenset({"fields", "detail", "sort", "limit", "page", "offset", "c
 def conditions_in(facts: dict[str, Any]) -> tuple[Condition, ...]:
     """Take the conditions out of what was asked, however they were written."""
     names = [name for name in facts if name not in _CONTROLS]
-    return tuple(condition for name in names for condition in facts[name])
+    return affordable(tuple(condition for name in names for condition in facts[name]))
 
 
 def query_of(entity: Entity, facts: dict[str, Any]) -> Query:

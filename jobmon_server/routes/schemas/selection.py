@@ -14,9 +14,11 @@ from marshmallow import ValidationError, validates_schema
 
 from jobmon_server.db.search import Condition, Entity, InvalidQuery, parse_condition
 from jobmon_server.db.search.conditions import ATTRIBUTES, filterable
+from jobmon_server.db.search.expense import check_size
 from jobmon_server.db.search.query import Operator
 from jobmon_server.db.search.simple_filters import parse_simple, simple_filters
 from jobmon_server.routes.fields.base import Flag, Plain, Schema
+from jobmon_server.routes.http.endpoint import settings
 
 MOST_CONDITIONS = 50
 Conditions = tuple[Condition, ...]
@@ -91,6 +93,8 @@ class Search(Plain[Conditions]):
 class Simple(Plain[Conditions]):
     """One simple filter in a query string: a value, or several (numbers and words by commas, names by giving it again)."""
 
+    may_repeat = True
+
     def __init__(self, entity: Entity, name: str, **options: Any) -> None:
         """Document it."""
         super().__init__(metadata={"type": "string"}, **options)
@@ -106,6 +110,8 @@ class Simple(Plain[Conditions]):
 
 class AttributesAsked(Plain[Conditions]):
     """Attributes in a query string, `attr.NAME=value`, all of which must hold."""
+
+    may_repeat = True
 
     def __init__(self, entity: Entity, **options: Any) -> None:
         """Document it."""
@@ -198,7 +204,12 @@ class NotByMistake(Schema):
 def conditions_of(data: dict[str, Any]) -> Conditions:
     """Take what was selected out of a body's fields."""
     data.pop("all", None)
-    conditions: Conditions = (*data.pop("filter", ()), *data.pop("search", ()))
+    return affordable((*data.pop("filter", ()), *data.pop("search", ())))
+
+
+def affordable(conditions: Conditions) -> Conditions:
+    """Return the conditions of one query; raises `TooExpensive` where they are larger than this server takes."""
+    check_size(conditions, settings().query_values)
     return conditions
 
 
