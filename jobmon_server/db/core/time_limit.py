@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 #: A statement of SQLite waits so long for its lock unless its caller has less time, in seconds.
 LOCK_WAIT_SECONDS = 5
 #: SQLite looks at the time each so many steps of its machine: well under a millisecond.
-STEPS = 10_000
+STEPS = 1_000
 #: Where the limit of a MariaDB connection's statements stands while there is one, in seconds.
 _LIMIT = "jobmon_seconds"
 
