@@ -11,6 +11,7 @@ from flask import Flask, Response, current_app, g, request
 
 from jobmon_server.actions.reporting.group_commit import GroupCommit
 from jobmon_server.config import Settings
+from jobmon_server.db.core import patience
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.pages import views
 from jobmon_server.routes import BLUEPRINTS
@@ -55,15 +56,21 @@ def create_app(
     database.tally.know_routes(
         (method, rule.rule) for rule in app.url_map.iter_rules() for method in rule.methods or ()
     )
-    app.before_request(_start_clock)
+    app.before_request(_start)
+    app.teardown_request(_end)
     if settings.auth:
         authentication.install(app)
     app.after_request(_log_request)
     return app
 
 
-def _start_clock() -> None:
+def _start() -> None:
     g.started = time.perf_counter()
+    patience.begin()
+
+
+def _end(_error: BaseException | None) -> None:
+    patience.end()
 
 
 def _log_request(response: Response) -> Response:

@@ -16,14 +16,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
+from jobmon_server.database_url import database_url
 from jobmon_server.errors import ConfigurationError
 from jobmon_server.extra_index import ExtraIndex, extra_indexes
+from jobmon_server.query_limits import QueryLimits
 
 LONGEST_EXPIRY = 10 * 365 * 86_400  # seconds
 LEVELS = ("debug", "info", "warning", "error")
 METRIC_NAMES = ("load", "rss_bytes", "vsize_bytes", "disk_free_bytes", "cpu_seconds", "wall_seconds")
 SQLITE = "sqlite:///"
-SCHEMES = ("sqlite", "mysql+pymysql", "mariadb+pymysql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,10 @@ class Settings:
     callback_timeout: float = 10.0
     callback_attempts: int = 8
     callback_delay: float = 1.0
+    #: What one query may cost: seconds of a read, of a search with patterns, and values in all its conditions.
+    query_seconds: float = 10.0
+    pattern_seconds: float = 2.0
+    query_values: int = 10_000
     metric_names: tuple[str, ...] = METRIC_NAMES
     metric_samples: int = 100
     #: Indexes of this site's own, made by `db upgrade` and `db indexes` beside ours.
@@ -104,6 +109,11 @@ class Settings:
         path = self.database_url.removeprefix(SQLITE).partition("?")[0]
         has_file = self.database_url.startswith(SQLITE) and path not in {"", ":memory:"}
         return Path(path).absolute() if has_file else None
+
+    @property
+    def limits(self) -> QueryLimits:
+        """What one query may cost; a quarter of the threads search at once."""
+        return QueryLimits(self.query_seconds, self.pattern_seconds, max(1, self.threads // 4))
 
     def make_directory(self) -> None:
         """Make the directory that the database's file or the server file lies in, for this user alone."""
@@ -197,22 +207,6 @@ def _text(value: Any) -> str:
     return value
 
 
-def _url(value: Any) -> str:
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        make_url(_text(value))
-    except ArgumentError:
-        raise ValueError from None
-    if value.partition(":")[0] not in SCHEMES:
-        raise ValueError
-    return str(value)
-
-
-_url.__doc__ = f"a database URL of the form {', '.join(f'{scheme}://…' for scheme in SCHEMES)}"
-
-
 def _level(value: Any) -> str:
     if str(value).lower() not in LEVELS:
         raise ValueError
@@ -237,7 +231,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 CHECKS: dict[str, Callable[[Any], Any]] = {
-    "database_url": _url,
+    "database_url": database_url,
     "data_dir": _text,
     "host": _text,
     "port": _number(int, 0, 65535),
@@ -261,6 +255,9 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "callback_timeout": _number(float, 0.1, 600.0),
     "callback_attempts": _number(int, 1, 100),
     "callback_delay": _number(float, 0.01, 3600.0),
+    "query_seconds": _number(float, 0.1, 100.0),
+    "pattern_seconds": _number(float, 0.1, 100.0),
+    "query_values": _number(int, 1, 100_000),
     "metric_names": _names,
     "metric_samples": _number(int, 1, 10_000),
     "extra_indexes": extra_indexes,

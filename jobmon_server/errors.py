@@ -2,15 +2,18 @@
 
     JobmonServerError          500  internal        carries message, details, extra
     ├── Malformed              422  malformed       details: [{"field", "problem"}]
-    │   └── TooLarge           413  malformed
+    │   ├── TooLarge           413  malformed
+    │   └── TooExpensive       422  too_expensive   details: the field that costs too much
     ├── Unauthorized           401  unauthorized
     ├── Forbidden              403  forbidden       details: [{"what": "scope", "id"}], those that would do
     ├── Unknown                404  unknown         details: [{"what", "id"}]
     ├── Invalid                409  invalid
     ├── Fenced                 409  fenced
     ├── Busy                   503  busy            retry_after, seconds
+    │   └── Unavailable        503  busy            the database is full, read-only or away
     ├── Refused                409  refused         ends a command with exit code 3
     ├── CorruptRow             500  corrupt_row     details: [{"table", "column", "id"}]
+    ├── CorruptDatabase        500  corrupt_database
     └── ConfigurationError     500  configuration   ends a command with exit code 2
         ├── WrongSchema        500  wrong_schema    the database is older, newer or somebody else's
         └── AlreadyServed      500  already_served  ends a command with exit code 4
@@ -62,6 +65,12 @@ class TooLarge(Malformed):
     """The request body is larger than this server takes."""
 
     http_status = 413
+
+
+class TooExpensive(Malformed):
+    """What was asked for costs more than one query may."""
+
+    code = "too_expensive"
 
 
 class Unauthorized(JobmonServerError):
@@ -125,6 +134,14 @@ class Busy(JobmonServerError):
         super().__init__(message, details=[{"retry_after": retry_after}])
 
 
+class Unavailable(Busy):
+    """The database does not serve now; ask again."""
+
+    def __init__(self, message: str | None = None, *, retry_after: float = 10.0) -> None:
+        """Ask for more time than a lock takes: somebody has to make room."""
+        super().__init__(message, retry_after=retry_after)
+
+
 class Refused(JobmonServerError):
     """It is not done unless it is meant."""
 
@@ -144,6 +161,12 @@ class CorruptRow(JobmonServerError):
             f"Row {id} of {table} holds an impossible {column}.",
             details=[{"table": table, "column": column, "id": id}],
         )
+
+
+class CorruptDatabase(JobmonServerError):
+    """The database's file is damaged: stop the server, keep a copy of the file, and restore a backup."""
+
+    code = "corrupt_database"
 
 
 class ConfigurationError(JobmonServerError):

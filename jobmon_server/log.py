@@ -1,4 +1,4 @@
-"""structlog, set up once per process: one JSON object a line on stderr."""
+"""structlog, set up once per process: one JSON object a line on stderr; a line that cannot be written is lost."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import logging
 import sys
 
 import structlog
+
+from jobmon_client.lossy import lossy
 
 
 def configure(level: str = "info") -> None:
@@ -19,6 +21,6 @@ def configure(level: str = "info") -> None:
             structlog.processors.JSONRenderer(default=str),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(lossy(sys.stderr)),
         cache_logger_on_first_use=True,
     )

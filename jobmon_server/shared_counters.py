@@ -164,6 +164,20 @@ CALLBACKS = _layout.add(
     [("true",), ("false",)],
 )
 COURIER_FAILURES = _layout.add("jobmon_courier_failures", "Rounds of the courier that failed.")
+DUTIES = ("reaper", "keeper", "courier")
+DUTY_RESTARTS = _layout.add(
+    "jobmon_duty_restarts",
+    "How often a duty had ended and was started again.",
+    ("duty",),
+    [(one,) for one in DUTIES],
+)
+DUTY_FAILING = _layout.add(
+    "jobmon_duty_failing_age_seconds",
+    "Since a duty last succeeded before it began to fail; absent while it does not.",
+    ("duty",),
+    [(one,) for one in DUTIES],
+    latest=True,
+)
 
 
 class SharedCounters:
@@ -196,9 +210,18 @@ class SharedCounters:
         with self._lock:
             self._cells[family.index[key]] += by
 
-    def stamp(self, family: Family) -> None:
+    def stamp(self, family: Family, key: Key = ()) -> None:
         """Remember that it happened now, by the clock that all processes of this machine share."""
-        self._cells[family.index[()]] = time.monotonic()
+        self._cells[family.index[key]] = time.monotonic()
+
+    def begin(self, family: Family, key: Key) -> None:
+        """Remember since when it lasts, unless it has begun already."""
+        if not self._cells[family.index[key]]:
+            self.stamp(family, key)
+
+    def end(self, family: Family, key: Key) -> None:
+        """Remember that it lasts no longer."""
+        self._cells[family.index[key]] = 0.0
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 
 from jobmon_client import lazy_imports
+from jobmon_client.lossy import lossy
 
 NEEDED = {"click", "rich", "yaml"}
 
 
 def main() -> None:
     """Run the command line; without the extra [cli] say what to install."""
+    # What is told on stderr stands beside the work: a full disk there ends no command.
+    sys.stderr = lossy(sys.stderr)
     lazy_imports.load_structlog()
     try:
         from jobmon_client.cli.app import jobmon

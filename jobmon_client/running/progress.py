@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from jobmon_client.lossy import lossy
 from jobmon_client.states import TaskStatus
 
 LINE_EVERY = 10.0
@@ -28,11 +29,11 @@ def counts(state: Mapping[str, Any]) -> tuple[int, int, int, int]:
 @contextmanager
 def shown(title: str, *, enabled: bool = True, stream: TextIO | None = None) -> Iterator[OnProgress]:
     """Yield what is to be called with each state of the workflow."""
-    stream = stream or sys.stderr
+    stream = lossy(stream or sys.stderr)
     if not enabled:
         yield lambda _state: None
     elif stream.isatty() and _has_rich():
-        with _bar(title) as on_progress:
+        with _bar(title, stream) as on_progress:
             yield on_progress
     else:
         yield _Lines(title, stream)
@@ -67,7 +68,7 @@ def _has_rich() -> bool:
 
 
 @contextmanager
-def _bar(title: str) -> Iterator[OnProgress]:
+def _bar(title: str, stream: TextIO) -> Iterator[OnProgress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -77,7 +78,7 @@ def _bar(title: str) -> Iterator[OnProgress]:
         MofNCompleteColumn(),
         TextColumn("{task.fields[said]}"),
     )
-    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=False) as bar:
+    with Progress(*columns, TimeElapsedColumn(), console=Console(file=stream), transient=False) as bar:
         row = bar.add_task(
             title if len(title) <= LONGEST_TITLE else f"{title[: LONGEST_TITLE - 1]}…", total=None, said=""
         )

@@ -6,8 +6,10 @@ import os
 import sys
 
 from jobmon_client import lazy_imports
+from jobmon_client.lossy import lossy
 
 if __name__ == "__main__":
+    sys.stderr = lossy(sys.stderr)
     lazy_imports.load_structlog()
     from jobmon_client.worker.agent.command_line import main
 

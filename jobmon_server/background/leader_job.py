@@ -17,7 +17,7 @@ from jobmon_server.config import Settings
 from jobmon_server.db.admin import lease
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.errors import Busy
-from jobmon_server.shared_counters import Family
+from jobmon_server.shared_counters import DUTY_FAILING, DUTY_RESTARTS, Family
 
 #: How long a step under way is waited for at the end.
 PATIENCE_SECONDS = 5.0
@@ -43,7 +43,7 @@ class LeaderJob(ABC):
         self._lease_seconds = settings.lease
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._trusted_until = 0.0
-        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread = threading.Thread(target=self._keep_running, name=self.name, daemon=True)
 
     @abstractmethod
     def step(self) -> object:
@@ -58,13 +58,27 @@ class LeaderJob(ABC):
         self.stopping.set()
         self._thread.join(timeout=PATIENCE_SECONDS)
 
+    def _keep_running(self) -> None:
+        """Run until the end, whatever comes: who left the loop by any other way is put back into it."""
+        while not self.stopping.is_set():
+            try:
+                self._run()
+            except BaseException:  # SystemExit too: without this thread nobody acts on deadlines
+                tally = self.database.tally
+                tally.count(DUTY_RESTARTS, (self.name,))
+                tally.begin(DUTY_FAILING, (self.name,))
+                log.exception("duty ended, started again", duty=self.name)
+
     def _run(self) -> None:
+        tally = self.database.tally
         while not self.stopping.wait(self._period):
             try:
                 if self._leads():
                     self.step()
+                tally.end(DUTY_FAILING, (self.name,))
             except Exception:  # top of a loop that must outlive a database that is away
-                self.database.tally.count(self.failures)
+                tally.count(self.failures)
+                tally.begin(DUTY_FAILING, (self.name,))
                 log.exception("duty failed", duty=self.name)
         with suppress(Busy):  # the database may be gone before us; the lease ends by itself
             self.database.transact(lease.release, self.name, self._holder)

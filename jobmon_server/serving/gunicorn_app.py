@@ -16,6 +16,7 @@ from gunicorn.app.base import Application
 from gunicorn.arbiter import Arbiter
 from sqlalchemy.engine import make_url
 
+from jobmon_client.lossy import lossy
 from jobmon_server.app import create_app
 from jobmon_server.background.jobs import KINDS, LeaderJobs
 from jobmon_server.config import Settings
@@ -66,7 +67,7 @@ class GunicornServer(Application):  # type: ignore[misc]
         """Make the application; called in each worker, after the fork."""
         tally = SharedCounters() if self._slot is None else SharedCounters(self._board, self._slot)
         database = Database.connect(
-            self.settings.database_url, self.settings.threads + OWN_CONNECTIONS, tally
+            self.settings.database_url, self.settings.threads + OWN_CONNECTIONS, tally, self.settings.limits
         )
         if self.settings.log_sql:
             statement_log.listen(database.engine)
@@ -121,8 +122,9 @@ class GunicornServer(Application):  # type: ignore[misc]
 
     def _announce(self, _arbiter: Any) -> None:
         shown = make_url(self.settings.database_url).render_as_string(hide_password=True)
-        sys.stdout.write(f"jobmon-server: listening on {self.url} (database {shown})\n")
-        sys.stdout.flush()
+        output = lossy(sys.stdout)
+        output.write(f"jobmon-server: listening on {self.url} (database {shown})\n")
+        output.flush()
         if self.server_file is not None:
             self.server_file.announce(self.url)
 

@@ -53,7 +53,7 @@ class Server:
             )
             with lifecycle.usable(settings.database_url) as checked:
                 lifecycle.prepare(checked.engine)
-            database = Database.connect(settings.database_url, THREADS)
+            database = Database.connect(settings.database_url, THREADS, limits=settings.limits)
             held.callback(database.dispose)
             stopping = threading.Event()
             app = create_app(database, settings, stopping.is_set)

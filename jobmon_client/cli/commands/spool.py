@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from jobmon_client.cli.options import as_json, print_json, server, settings_of
+from jobmon_client.cli.options import as_json, plain, print_json, server, settings_of
 from jobmon_client.cli.tables import print_table
 from jobmon_client.running.connection import connected
 from jobmon_client.worker.reporting.replay import replay
 from jobmon_client.worker.reporting.spool import waiting
+from jobmon_client.worker.reporting.spool_file import unreadable
 
 
 @click.group()
@@ -23,10 +24,14 @@ def spool() -> None:
 @server
 @as_json
 def list_waiting(*, server_url: str | None, as_json: bool) -> None:
-    """List what waits, of workers that live too."""
+    """List what waits, of workers that live too, and files that hold what cannot be read.
+
+    Lines that are no reports are set aside, as they are, in files of the suffix .bad; nothing sends or removes those.
+    """
     with connected(settings_of(server_url=server_url)) as connection:
         found = waiting(connection.spool_dir)
         directory = connection.spool_dir
+        bad = [{"file": path.name, "problem": problem} for path, problem in unreadable(directory)]
     rows = [
         (report["task_instance_id"], report.get("error_state", "DONE"), path.name)
         for path, reports in found
@@ -34,13 +39,14 @@ def list_waiting(*, server_url: str | None, as_json: bool) -> None:
     ]
     if as_json:
         keys = ("task_instance_id", "status", "file")
-        print_json(
-            {"directory": str(directory), "waiting": [dict(zip(keys, row, strict=True)) for row in rows]}
-        )
+        found_rows = [dict(zip(keys, row, strict=True)) for row in rows]
+        print_json({"directory": str(directory), "waiting": found_rows, "unreadable": bad})
         return
     click.echo(f"{len(rows)} waiting in {directory}")
     if rows:
         print_table(["INSTANCE", "STATUS", "FILE"], rows)
+    for one in bad:
+        click.echo(f"{plain(one['file'])}: {one['problem']}")
 
 
 @spool.command()

@@ -13,7 +13,7 @@ import structlog
 from jobmon_client.api.client import Api
 from jobmon_client.errors import Malformed
 from jobmon_client.states import Outcome
-from jobmon_client.worker.reporting.spool import ENDS, Spool
+from jobmon_client.worker.reporting.spool import Spool
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ def replay(api: Api, directory: Path) -> Replayed:
     spool = Spool(directory, f"replay-{uuid.uuid4()}")
     sent = refused = 0
     try:
-        left = [report for report in spool.leftovers() if report["report"] in ENDS]
+        left = list(spool.leftovers())
         for start in range(0, len(left), IN_A_CALL):
             outcomes = _send(api, left[start : start + IN_A_CALL])
             heard = sum(one in HEARD for one in outcomes)

@@ -16,7 +16,8 @@ from jobmon_client.api.replies import Reply
 from jobmon_client.errors import JobmonError, Malformed
 from jobmon_client.loop import Backoff
 from jobmon_client.states import Outcome, TaskInstanceStatus
-from jobmon_client.worker.reporting.spool import ENDS, Spool
+from jobmon_client.worker.reporting.spool import Spool
+from jobmon_client.worker.reporting.spool_file import ENDS
 
 log = structlog.get_logger(__name__)
 
@@ -64,8 +65,7 @@ class ReportSender:
     def start(self) -> None:
         """Begin; what earlier workers could not send goes first."""
         for report in self._spool.leftovers() if self._spool else ():
-            if report["report"] in ENDS:
-                self._waiting.append(Pending(report, lambda _reply: None, spooled=True))
+            self._waiting.append(Pending(report, lambda _reply: None, spooled=True))
         self._thread.start()
 
     def send(self, report: Mapping[str, Any], answered: Callable[[Reply], None]) -> None:

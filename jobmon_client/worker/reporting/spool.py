@@ -9,12 +9,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
-#: The reports that say how a command ended: what nobody but its worker knows.
-ENDS = frozenset({"log_done", "log_error_worker_node"})
+import structlog
+
+from jobmon_client.worker.reporting.spool_file import REPORTS, SpoolContent, content, opened, set_aside
+
+log = structlog.get_logger(__name__)
 
 
 class Spool:
@@ -25,7 +28,7 @@ class Spool:
         self._directory = directory
         self._path = directory / f"{worker_id}.jsonl"
         self._file: TextIO | None = None
-        self._taken: list[tuple[Path, TextIO]] = []
+        self._taken: list[tuple[Path, BinaryIO]] = []
 
     def keep(self, reports: Iterable[Mapping[str, Any]]) -> None:
         """Append the reports and see them on disk."""
@@ -56,19 +59,34 @@ class Spool:
         return file
 
     def leftovers(self) -> Iterator[Mapping[str, Any]]:
-        """Yield the reports of workers that are gone; their files go when `clear` says that all were sent."""
-        for path in sorted(self._directory.glob("*.jsonl")):
-            try:
-                file = path.open("r+", encoding="utf-8")
-            except OSError:  # another worker has just sent it
+        """Yield the reports of workers that are gone; their files go when `clear` says that all were sent.
+
+        What cannot be read is set aside and told in the log; a file that cannot be set aside or read stays.
+        """
+        for path in sorted(self._directory.glob(f"*{REPORTS}")):
+            file = opened(path, os.O_RDWR)
+            if file is None:
                 continue
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.close()
                 continue
+            yield from self._take(path, file)
+
+    def _take(self, path: Path, file: BinaryIO) -> Sequence[Mapping[str, Any]]:
+        """Return the reports of a file, which is ours until it is cleared or closed."""
+        found = SpoolContent()
+        try:
+            found = content(file)
+            if found.unreadable:
+                set_aside(path, found.unreadable)
+        except OSError as error:
+            log.warning("spool_file_stays", path=str(path), error=str(error))
+            file.close()
+        else:
             self._taken.append((path, file))
-            yield from readable(file)
+        return found.reports
 
     def clear(self) -> None:
         """Everything was answered: empty the file, and remove those taken over."""
@@ -92,23 +110,15 @@ class Spool:
 def waiting(directory: Path) -> list[tuple[Path, list[Mapping[str, Any]]]]:
     """Return the files that hold results, and what they hold; nothing is taken over."""
     found = []
-    for path in sorted(directory.glob("*.jsonl")):
+    for path in sorted(directory.glob(f"*{REPORTS}")):
+        file = opened(path)
+        if file is None:
+            continue
         try:
-            with path.open(encoding="utf-8") as file:
-                reports = list(readable(file))
-        except OSError:  # its owner has just removed it
+            with file:
+                reports = content(file).reports
+        except OSError:  # `spool_file.unreadable` says so
             continue
         if reports:
             found.append((path, reports))
     return found
-
-
-def readable(lines: Iterable[str]) -> Iterator[Mapping[str, Any]]:
-    """Yield the reports; the last line may be torn, if its writer was killed while writing."""
-    for line in lines:
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(found, dict) and {"report", "task_instance_id"} <= found.keys():
-            yield found

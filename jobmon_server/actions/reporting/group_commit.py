@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from jobmon_server.actions.reporting.report_types import Report
 from jobmon_server.actions.reporting.transition import Verdict, report, report_many
 from jobmon_server.actions.workflow.settle import settle_if_over
+from jobmon_server.db.core import patience
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.errors import JobmonServerError
 
@@ -57,7 +58,8 @@ class GroupCommit:
         """Apply one report, and settle its workflow if it may have been the last. Raises `Busy`."""
         mine = WaitingReport(task_instance_id, news)
         if not self._takes_turn(mine):
-            mine.told.acquire()
+            with patience.current().spent():
+                mine.told.acquire()
         if mine.has_turn:
             self._lead(mine)
         try:

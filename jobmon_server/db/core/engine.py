@@ -10,12 +10,17 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import QueuePool
 
 from jobmon_server.db.core.clock import SQLITE_CLOCK
+from jobmon_server.db.core.linear_regex import matches
+from jobmon_server.db.core.search_slots import SearchSlots
+from jobmon_server.db.core.time_limit import LOCK_WAIT_SECONDS, limit_statements
+from jobmon_server.query_limits import QueryLimits
 
-#: How long a statement waits for a lock, a connection for the pool, a driver for the server, in seconds.
-LOCK_WAIT_SECONDS = 5
-POOL_WAIT_SECONDS = 30
+#: How long a connection is waited for, a driver waits for the server, in seconds.
+POOL_WAIT_SECONDS = 5
 CONNECT_SECONDS = 5
 REPLY_SECONDS = 120
+#: How long any statement may run on MariaDB: less than its driver waits, so that none goes on when nobody listens.
+STATEMENT_SECONDS = 110
 #: How long a value may be that MariaDB gathers of many rows: whatever its administrator sets, ours are not cut. A batch has
 #: two names for each row, of which JSON may spell each character in six.
 GATHERED_BYTES = 8 * 2**20
@@ -23,19 +28,21 @@ GATHERED_BYTES = 8 * 2**20
 KEPT_STATEMENTS = 1_000
 
 
-def make_engine(url: str | URL, pool_size: int = 10) -> Engine:
+def make_engine(url: str | URL, pool_size: int = 10, limits: QueryLimits | None = None) -> Engine:
     """Make the engine of one process; `pool_size` connections at most, so give at least one for each thread.
 
     Make it after fork: connections must not be shared between processes.
     """
     parsed = make_url(url)
+    options = _options(limits or QueryLimits())
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite_engine(parsed, pool_size)
+        return _sqlite_engine(parsed, pool_size, options)
     from jobmon_server.db.core.tls import prefer_tls
 
     engine = create_engine(
         parsed.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
+        execution_options=options,
         pool_size=pool_size,
         query_cache_size=KEPT_STATEMENTS,
         max_overflow=0,
@@ -48,16 +55,28 @@ def make_engine(url: str | URL, pool_size: int = 10) -> Engine:
             "read_timeout": REPLY_SECONDS,
             "write_timeout": REPLY_SECONDS,
             "init_command": "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
-            f" innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}, group_concat_max_len = {GATHERED_BYTES}",
+            f" innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}, group_concat_max_len = {GATHERED_BYTES}"
+            f" /*M! , max_statement_time = {STATEMENT_SECONDS} */",
         },
     )
     prefer_tls(engine)
+    limit_statements(engine)
     return engine
 
 
-def _sqlite_engine(url: URL, pool_size: int) -> Engine:
+def _options(limits: QueryLimits) -> dict[str, Any]:
+    """Return what is found at every connection of the engine."""
+    return {
+        "query_seconds": limits.query_seconds,
+        "pattern_seconds": limits.pattern_seconds,
+        "search_slots": SearchSlots(limits.searches),
+    }
+
+
+def _sqlite_engine(url: URL, pool_size: int, options: dict[str, Any]) -> Engine:
     engine = create_engine(
         url,
+        execution_options=options,
         poolclass=QueuePool,
         pool_size=pool_size,
         query_cache_size=KEPT_STATEMENTS,
@@ -75,6 +94,8 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     # The driver's own BEGIN comes too late and is not IMMEDIATE: `_begin_sqlite` says it instead.
     connection.isolation_level = None
     connection.create_function(SQLITE_CLOCK, 0, _utc_now_text)
+    # In the place of the driver's own, by `re`, which a pattern can keep busy for as long as it likes.
+    connection.create_function("regexp", 2, matches, deterministic=True)
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 

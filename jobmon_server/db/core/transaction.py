@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from random import uniform
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, NoReturn, ParamSpec, Self, TypeVar
 
 import structlog
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from jobmon_server.db.core import after_commit
+from jobmon_server.db.core import after_commit, patience
 from jobmon_server.db.core.engine import make_engine
-from jobmon_server.errors import Busy
+from jobmon_server.db.core.failures import as_ours, code, is_worth_a_rerun
+from jobmon_server.db.core.patience import Patience
+from jobmon_server.db.core.time_limit import time_limit, waiting_at_most
+from jobmon_server.errors import Busy, CorruptDatabase, Unavailable
+from jobmon_server.query_limits import QueryLimits
 from jobmon_server.shared_counters import RERUNS, SharedCounters
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Action = Callable[Concatenate[Connection, P], T]
 
-#: MariaDB: row changed since it was read, lock wait timeout, deadlock.
-LOST_RACE_CODES = frozenset({1020, 1205, 1213})
-#: MariaDB: too many connections, shutting down, connection refused, gone, lost. Planning again makes a re-run safe
-#: even where the COMMIT itself may have arrived: what was applied is then found to be a duplicate.
-LOST_SERVER_CODES = frozenset({1040, 1053, 1927, 2002, 2003, 2006, 2013})
-#: SQLite: busy, locked; written as numbers, as its library is loaded where it is used alone.
-LOCKED_CODES = frozenset({5, 6})
 #: Seconds before each re-run, jittered by half.
 PAUSES = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
 
@@ -50,44 +47,72 @@ class Database:
         self._idle = threading.Event()
         # SQLite has one writer. Waiting here is first come, first served; its own busy handler polls and starves.
         self.has_one_writer = engine.dialect.name == "sqlite"
-        self._writing: AbstractContextManager[Any] = (
-            threading.Lock() if self.has_one_writer else nullcontext()
-        )
+        self._writing = threading.Lock()
         self.reruns = 0
+        #: Why the last write that met a database which takes none failed; None once `actions.admin.readiness` has written.
+        self.trouble: str | None = None
 
     @classmethod
-    def connect(cls, url: str | URL, pool_size: int = 10, tally: SharedCounters | None = None) -> Self:
+    def connect(
+        cls,
+        url: str | URL,
+        pool_size: int = 10,
+        tally: SharedCounters | None = None,
+        limits: QueryLimits | None = None,
+    ) -> Self:
         """Make the engine and its door; connects at the first use."""
-        return cls(make_engine(url, pool_size), tally)
+        return cls(make_engine(url, pool_size, limits), tally)
 
     def transact(self, action: Action[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `action(connection, …)` in one transaction; on a lost race run it again, whole, from its first lock.
 
-        Raises `Busy` when it keeps losing, or when the database is away.
+        Raises `Busy` when it keeps losing or has waited for locks for ten seconds in all, `Unavailable` when the database
+        is away, full or read-only, `CorruptDatabase` when it is damaged.
         """
+        left = patience.current()
         for pause in (*PAUSES, None):
+            lost = Patience()
+            if left.left <= 0:
+                raise Busy
             try:
-                with self._writing, self._begin() as connection:
+                with self._turn(left), lost.spent(), self._begin(left) as connection:
                     done = after_commit.begin(connection)
                     result = action(connection, *args, **kwargs)
                 self.tally.record(done)
                 return result
             except (DBAPIError, LostRace, PoolTimeout) as error:
-                if not is_worth_a_rerun(error):
-                    raise
-                if pause is None:
+                if not (isinstance(error, LostRace) or is_worth_a_rerun(error)):
+                    self._refuse(error)
+                left.left -= patience.PATIENCE_SECONDS - lost.left
+                if pause is None or left.left <= 0:
                     raise Busy from error
                 cause = error
             self.reruns += 1
             self.tally.count(RERUNS)
             log.info("transaction run again", action=getattr(action, "__name__", None), cause=code(cause))
-            self._idle.wait(pause * uniform(0.5, 1.5))
+            with left.spent():
+                self._idle.wait(pause * uniform(0.5, 1.5))
         raise AssertionError("unreachable")
 
     @contextmanager
-    def _begin(self) -> Iterator[Connection]:
+    def _turn(self, left: Patience) -> Iterator[None]:
+        """Be the one writer of SQLite. Raises `Busy` when others are for too long."""
+        if not self.has_one_writer:
+            yield
+            return
+        with left.spent():
+            is_mine = self._writing.acquire(timeout=max(0.0, left.left))
+        if not is_mine:
+            raise Busy
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    @contextmanager
+    def _begin(self, left: Patience) -> Iterator[Connection]:
         """Begin, and commit at the end; a connection whose COMMIT failed may still be in its transaction: it is closed."""
-        with self.engine.connect() as connection:
+        with self.engine.connect() as connection, waiting_at_most(connection, left.left):
             has_acted = False
             try:
                 with connection.begin():
@@ -99,48 +124,36 @@ class Database:
                 raise
 
     def read(self, query: Action[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `query(connection, …)` without a lock; raises `Busy` when the database is away."""
+        """Run `query(connection, …)` without a lock, each statement within the time that a query may take.
+
+        Raises `Busy` when the database is away or takes too long, `CorruptDatabase` when it is damaged.
+        """
         try:
-            with self._reader.begin() as connection:
+            with self._reader.begin() as connection, time_limit(connection, "query_seconds"):
                 return query(connection, *args, **kwargs)
         except (DBAPIError, PoolTimeout) as error:
-            if is_worth_a_rerun(error):
-                raise Busy from error
-            raise
+            self._refuse(error)
 
     def outside(self, query: Action[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run what no transaction may hold, each statement by itself; raises `Busy` when the database is away or locked."""
         alone = self.engine.execution_options(without_transaction=True)
         try:
-            with self._writing, alone.connect() as connection:
+            with self._turn(Patience()), alone.connect() as connection:
                 return query(connection, *args, **kwargs)
         except (DBAPIError, PoolTimeout) as error:
-            if is_worth_a_rerun(error):
-                raise Busy from error
-            raise
+            self._refuse(error)
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        """Raise what callers are told of an error, or the error itself where it tells nothing of the database's state."""
+        if is_worth_a_rerun(error):
+            raise Busy from error
+        known = as_ours(error)
+        if known is None:
+            raise error
+        if isinstance(known, Unavailable | CorruptDatabase):
+            self.trouble = known.message
+        raise known from error
 
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
-
-
-def code(error: Exception) -> str:
-    """Return the database's own code of an error, or the error's name where there is none."""
-    original = getattr(error, "orig", None)
-    known = getattr(original, "sqlite_errorname", None) or next(iter(getattr(original, "args", ())), None)
-    return str(known or type(error).__name__)
-
-
-def is_worth_a_rerun(error: Exception) -> bool:
-    """Tell, by error code and never by text, whether the same act may succeed when it is run again."""
-    if isinstance(error, LostRace | PoolTimeout):
-        return True
-    original = getattr(error, "orig", None)
-    sqlite_code = getattr(original, "sqlite_errorcode", None)
-    if sqlite_code is not None:
-        return sqlite_code & 0xFF in LOCKED_CODES
-    if original is None or not original.args:
-        return False
-    return original.args[0] in LOST_RACE_CODES | LOST_SERVER_CODES or getattr(
-        error, "connection_invalidated", False
-    )

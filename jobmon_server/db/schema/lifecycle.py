@@ -14,7 +14,7 @@ from jobmon_server.db.schema import indexes, views
 from jobmon_server.db.schema.columns import complete_for_making
 from jobmon_server.db.schema.drift import missing
 from jobmon_server.db.schema.tables_control import metadata
-from jobmon_server.errors import Busy, ConfigurationError, Refused, WrongSchema
+from jobmon_server.errors import Busy, ConfigurationError, CorruptDatabase, Refused, WrongSchema
 from jobmon_server.extra_index import ExtraIndex
 
 #: The revision that this version's code works on; a test compares it with the migrations.
@@ -86,7 +86,7 @@ def ready(database: Database) -> str:
     """Return the revision of a database that can be used now; raise Busy saying why it cannot."""
     try:
         return database.read(check_current)
-    except WrongSchema as error:
+    except (WrongSchema, CorruptDatabase) as error:
         raise Busy(error.message, retry_after=NOT_READY_SECONDS) from None
     except DBAPIError as error:
         raise Busy("The database cannot be reached.", retry_after=NOT_READY_SECONDS) from error

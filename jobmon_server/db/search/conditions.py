@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, not_, or_
+from sqlalchemy import ColumnElement, and_, false, func, not_, or_
 
 from jobmon_server.db.schema.attribute_index import is_indexed
 from jobmon_server.db.search.dates import Period
-from jobmon_server.db.search.dialects import name_like
+from jobmon_server.db.search.dialects import exact, found_in, name_like
 from jobmon_server.db.search.field_types import ATTRIBUTE, FieldType
 from jobmon_server.db.search.fields import FIELDS, Field
-from jobmon_server.db.search.globs import Pattern, read_pattern
+from jobmon_server.db.search.globs import LONGEST, Pattern, RegexSpelling, read_pattern
 from jobmon_server.db.search.query import Condition, Entity, InvalidQuery, Operator
 from jobmon_server.db.search.regex import read_regex
 from jobmon_server.db.search.virtual_fields import QUESTIONS, by_attribute, has_attributes, is_live, lead
@@ -143,8 +143,8 @@ def _of_field(field: Field, operator: Operator, value: Any) -> ColumnElement[boo
 def _positive(column: ColumnElement[Any], operator: Operator, value: Any) -> ColumnElement[bool]:
     if operator is Operator.IN:
         return _among(column, value)
-    if operator is Operator.REGEX:
-        return column.regexp_match(value)
+    if isinstance(value, RegexSpelling):
+        return found_in(column, value.re2, value.pcre)
     if isinstance(value, Pattern):
         return _matches(column, value)
     if isinstance(value, Period):
@@ -161,8 +161,11 @@ def _among(column: ColumnElement[Any], values: Sequence[Any]) -> ColumnElement[b
 
 def _matches(column: ColumnElement[Any], pattern: Pattern) -> ColumnElement[bool]:
     if pattern.glob is None:
-        return column.regexp_match(pattern.regex)
-    return name_like(column, pattern.glob, pattern.like)
+        matched: ColumnElement[Any] = found_in(column, pattern.regex.re2, pattern.regex.pcre)
+    else:
+        matched = name_like(column, pattern.glob, pattern.like)
+    # Free text may be of any length; what is longer than a name can be matches no pattern.
+    return and_(func.char_length(column) <= LONGEST, matched) if isinstance(column, exact) else matched
 
 
 def _in_time(column: ColumnElement[Any], operator: Operator, period: Period) -> ColumnElement[bool]:

@@ -49,3 +49,22 @@ def _like_sqlite(element: name_like, compiler: Any, **options: Any) -> str:
 def _like_mariadb(element: name_like, compiler: Any, **options: Any) -> str:
     column, _, like = element.clauses
     return f"({compiler.process(column, **options)} LIKE {compiler.process(like, **options)} ESCAPE '!')"
+
+
+class found_in(FunctionElement[Any]):  # noqa: N801 - reads as the SQL function it is
+    """Whether a regular expression, given as RE2 and as PCRE, is found in a column."""
+
+    inherit_cache = True
+
+
+@compiles(found_in, "sqlite")
+def _found_sqlite(element: found_in, compiler: Any, **options: Any) -> str:
+    column, re2, _ = element.clauses
+    return f"({compiler.process(column, **options)} REGEXP {compiler.process(re2, **options)})"
+
+
+@compiles(found_in, "mysql")
+@compiles(found_in, "mariadb")
+def _found_mariadb(element: found_in, compiler: Any, **options: Any) -> str:
+    column, _, pcre = element.clauses
+    return f"({compiler.process(column, **options)} REGEXP {compiler.process(pcre, **options)})"

@@ -8,13 +8,23 @@ from dataclasses import dataclass
 from jobmon_server.db.search.query import InvalidQuery
 
 LONGEST = 255
+#: A run of `*` is one wildcard.
+MOST_WILDCARDS = 8
 #: A class needs its end, and may have `]` as its first member; else `[` is a character like any other.
 _TOKENS = re.compile(
     r"(?P<any>\*+)|(?P<one>\?)|\[(?P<not>!?)(?P<members>.[^\]]*)\]|(?P<literal>.)", re.DOTALL
 )
 _EVERY = r"[\s\S]"
-#: Where the text ends; `$` would also match before a last line break.
+#: Where the text ends, to PCRE; `$` would also match before a last line break.
 AT_END = rf"(?!{_EVERY})"
+
+
+@dataclass(frozen=True, slots=True)
+class RegexSpelling:
+    """A regular expression as SQLite is given it, for RE2, and as MariaDB reads it, which is PCRE."""
+
+    re2: str
+    pcre: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +36,7 @@ class Pattern:
 
     glob: str | None
     like: str | None
-    regex: str
+    regex: RegexSpelling
 
 
 def is_pattern(text: str) -> bool:
@@ -35,12 +45,15 @@ def is_pattern(text: str) -> bool:
 
 
 def read_pattern(text: str) -> Pattern:
-    """Read a pattern; raises `Wrong` for one that is too long or has an impossible range."""
+    """Read a pattern; raises `InvalidQuery` for one that is too long, has many wildcards or an impossible range."""
     if len(text) > LONGEST or "\x00" in text:
         raise InvalidQuery(f"must have at most {LONGEST} characters, none of them U+0000")
     glob, like, pieces = "", "", [""]
     has_class = False
-    for match in _TOKENS.finditer(text):
+    tokens = list(_TOKENS.finditer(text))
+    if sum(match["literal"] is None for match in tokens) > MOST_WILDCARDS:
+        raise InvalidQuery(f"may have at most {MOST_WILDCARDS} wildcards (*, ?, [ ])")
+    for match in tokens:
         if match["members"] is not None:
             has_class = True
             pieces[-1] += _class(match["members"], negated=bool(match["not"]))
@@ -59,14 +72,15 @@ def read_pattern(text: str) -> Pattern:
     return Pattern(None, None, regex) if has_class else Pattern(glob, like, regex)
 
 
-def _joined(pieces: list[str]) -> str:
-    """Join what stands between stars; each but the last is settled where it is first found, so that nothing is tried twice."""
+def _joined(pieces: list[str]) -> RegexSpelling:
+    """Join what stands between stars; to PCRE each but the last is settled where it is first found: nothing is tried twice."""
+    re2 = f"^{f'{_EVERY}*'.join(pieces)}\\z"
     first, *rest = pieces
     if not rest:
-        return f"^{first}{AT_END}"
+        return RegexSpelling(re2, f"^{first}{AT_END}")
     *middle, last = rest
     settled = "".join(f"(?>{_EVERY}*?{piece})" for piece in middle if piece)
-    return f"^{first}{settled}{_EVERY}*{last}{AT_END}"
+    return RegexSpelling(re2, f"^{first}{settled}{_EVERY}*{last}{AT_END}")
 
 
 def _class(members: str, *, negated: bool) -> str:

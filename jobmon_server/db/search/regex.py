@@ -1,4 +1,4 @@
-"""Regular expressions, read before they reach SQL: what Python and PCRE understand alike, and what cannot run away.
+"""Regular expressions, read before they reach SQL: what RE2 and PCRE understand alike, and what cannot run away.
 
 Repetitions are few, of one character or class, and never of one another; so the work grows with a small power of a
 name's length.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from jobmon_server.db.search.globs import AT_END, LONGEST, literal
+from jobmon_server.db.search.globs import AT_END, LONGEST, RegexSpelling, literal
 from jobmon_server.db.search.query import InvalidQuery
 
 MOST_REPETITIONS = 3
@@ -20,8 +20,8 @@ _CLASSES = {"d": "0-9", "w": "A-Za-z0-9_", "s": r" \t\n\r\f\v"}
 _COUNT = re.compile(r"\{(\d{1,3})(,(\d{0,3}))?\}", re.ASCII)
 
 
-def read_regex(text: str) -> str:
-    """Return a regular expression as both databases take it; raises `Wrong` for one that may not be."""
+def read_regex(text: str) -> RegexSpelling:
+    """Return a regular expression as both databases take it; raises `InvalidQuery` for one that may not be."""
     if not 0 < len(text) <= LONGEST or "\x00" in text:
         raise InvalidQuery(f"must have 1 to {LONGEST} characters, none of them U+0000")
     reading = _Reading(text)
@@ -35,7 +35,8 @@ def read_regex(text: str) -> str:
         raise InvalidQuery(f"may have at most {most} repetitions ({MOST_REPETITIONS} if it begins with ^)")
     if reading.choices > MOST_CHOICES:
         raise InvalidQuery(f"may have at most {MOST_CHOICES} optional parts and alternatives")
-    return "".join(reading.out)
+    pcre = "".join(reading.out)
+    return RegexSpelling(pcre.replace(AT_END, r"\z"), pcre)
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobmon_server.db.search.conditions import ATTRIBUTES, filterable, parse_condition
+from jobmon_server.db.search.field_types import FieldType
 from jobmon_server.db.search.fields import FIELDS
 from jobmon_server.db.search.globs import is_pattern
 from jobmon_server.db.search.query import Condition, Entity, InvalidQuery, Operator
@@ -26,6 +27,17 @@ def simple_filters(entity: Entity) -> list[str]:
     bounds = [f"{name.removesuffix('_at')}_{bound}" for name in times for bound in _BOUNDS]
     plain = [name for name in filterable(entity) if not name.startswith(ATTRIBUTES)]
     return sorted({*plain, *bounds} - {*_OTHERS.get(entity, {}).values(), "last"})
+
+
+def asked_of(entity: Entity, name: str) -> tuple[FieldType, frozenset[Operator]]:
+    """Return the kind of what a simple filter asks for, and the operators that its value may mean."""
+    known: dict[str, Any] = {**FIELDS[entity], **QUESTIONS[entity]}
+    stem, _, bound = name.rpartition("_")
+    if bound in _BOUNDS:
+        timed = next(one for one in (f"{stem}_at", stem) if one in FIELDS[entity])
+        return known[timed].kind, frozenset({_BOUNDS[bound]})
+    kind: FieldType = known[_OTHERS.get(entity, {}).get(name, name)].kind
+    return kind, kind.operators
 
 
 def parse_simple(entity: Entity, name: str, value: Any, *, is_text: bool = False) -> Condition:

@@ -13,6 +13,7 @@ from jobmon_server.db.core.planner_hints import StraightJoin
 from jobmon_server.db.core.rows import fetch_rows
 from jobmon_server.db.schema.tables import task, task_instance, workflow, workflow_run
 from jobmon_server.db.search.conditions import clause, live_statuses
+from jobmon_server.db.search.expense import bounded
 from jobmon_server.db.search.fields import FIELDS, JOINS, SUMMARY, TABLES, Field, id_field
 from jobmon_server.db.search.keyset import Key, after, keys_of, write_cursor
 from jobmon_server.db.search.query import Condition, Entity, Query, ResultPage
@@ -42,6 +43,7 @@ _IS_THERE: dict[Entity, ColumnElement[bool]] = {
 }
 
 
+@bounded
 def select_ids(
     connection: Connection, entity: Entity, conditions: Sequence[Condition], *, limit: int, after: int = 0
 ) -> list[int]:
@@ -52,8 +54,13 @@ def select_ids(
     return list(connection.execute(statement).scalars())
 
 
+@bounded
 def count(connection: Connection, entity: Entity, conditions: Sequence[Condition]) -> int:
     """Return how many meet all conditions."""
+    return _counted(connection, entity, conditions)
+
+
+def _counted(connection: Connection, entity: Entity, conditions: Sequence[Condition]) -> int:
     statement = select(func.count())
     if statuses := live_statuses(entity, conditions):
         among = task_instance.c.status.in_(statuses)
@@ -63,6 +70,7 @@ def count(connection: Connection, entity: Entity, conditions: Sequence[Condition
     return int(connection.execute(statement).scalar_one())
 
 
+@bounded
 def list_rows(connection: Connection, entity: Entity, query: Query) -> ResultPage:
     """Return a page of rows, by the names of their fields on the wire, newest first unless sorted otherwise."""
     fields = SUMMARY[entity] if query.fields is None else query.fields
@@ -118,13 +126,14 @@ def _total(connection: Connection, entity: Entity, query: Query, fields: Sequenc
     if not query.with_total:
         return None
     if not query.distinct:
-        return count(connection, entity, query.conditions)
+        return _counted(connection, entity, query.conditions)
     shown = [FIELDS[entity][name] for name in fields]
     columns = [field.compared.label(field.name) for field in shown]
     rows = _where(connection, select(*columns), entity, query.conditions, shown).distinct().subquery()
     return int(connection.execute(select(func.count()).select_from(rows)).scalar_one())
 
 
+@bounded
 def summarize(
     connection: Connection, entity: Entity, conditions: Sequence[Condition], by: Sequence[str]
 ) -> list[dict[str, Any]]:

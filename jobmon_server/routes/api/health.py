@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response
 from marshmallow import fields
 
-from jobmon_server.db.schema import lifecycle
-from jobmon_server.routes.fields.base import Schema, Text
-from jobmon_server.routes.http.endpoint import blueprint, get, reply
+from jobmon_server.actions.admin.readiness import readiness
+from jobmon_server.routes.fields.base import Count, Schema, Text
+from jobmon_server.routes.http.endpoint import blueprint, database, get, reply
 
 health = blueprint("health", "Liveness and readiness.")
 
@@ -18,10 +18,19 @@ class Health(Schema):
     status = Text(required=True)
 
 
+class Duty(Schema):
+    """A duty of the server that fails now, since when; or that had ended, how often, and was started again."""
+
+    name = Text(required=True)
+    restarts = Count(required=True)
+    failing_since = fields.DateTime(required=True, allow_none=True)
+
+
 class Ready(Health):
-    """The database answers too, and holds the schema of this version."""
+    """The database answers too, and holds the schema of this version; `duties` are those that something is wrong with."""
 
     revision = fields.String(required=True)
+    duties = fields.List(fields.Nested(Duty), required=True)
 
 
 @get(health, "/health", reply=Health, refusals=())
@@ -32,9 +41,9 @@ def alive() -> Response:
 
 @get(health, "/ready", reply=Ready, refusals=(503,))
 def ready() -> Response:
-    """The database is reachable and its schema is current."""
-    revision = lifecycle.ready(current_app.extensions["jobmon"].database)
-    return reply({"status": "ready", "revision": revision})
+    """The database is reachable, takes writes, and its schema is current."""
+    found = readiness(database())
+    return reply({"status": "ready", "revision": found.revision, "duties": found.duties})
 
 
 def install(app: Flask) -> None:

@@ -65,10 +65,12 @@ def _lists(entity: Entity) -> None:
     title = entity.title().replace("_", "")
     by_text = made(f"{title}Query", ListQuery, **filters(entity), **paging(entity, is_text=True))
     by_document = made(f"{title}Search", Selecting, **selection(entity), **paging(entity, is_text=False))
-    lines_by_text = made(f"{title}Stream", ListQuery, **filters(entity), **shape(entity))
+    lines_by_text = made(f"{title}Stream", ListQuery, **filters(entity), **shape(entity, is_text=True))
     get(search, f"/{entity}", query=by_text, reply=page(entity), refusals=REFUSALS)(rows)
     post(search, f"/{entity}/search", body=by_document, reply=page(entity), refusals=REFUSALS)(rows)
-    lines_by_document = made(f"{title}StreamSearch", Selecting, **selection(entity), **shape(entity))
+    lines_by_document = made(
+        f"{title}StreamSearch", Selecting, **selection(entity), **shape(entity, is_text=False)
+    )
     rule = f"/{entity}/stream"
     post(search, rule, body=lines_by_document, reply=ROWS[entity], refusals=REFUSALS, media=NDJSON)(stream)
     get(search, rule, query=lines_by_text, reply=ROWS[entity], refusals=REFUSALS, media=NDJSON)(stream)
@@ -88,13 +90,10 @@ def _counts(entity: Entity) -> None:
     summary.__doc__ = "How many there are of each combination of these fields; empty ones are left out."
     counted.__name__, summary.__name__ = f"count_{entity}s", f"summarize_{entity}s"
     title = entity.title().replace("_", "")
-    by = {"by": grouping(entity)}
-    for view, verb, reply_with, more in (
-        (counted, "count", Counted, {}),
-        (summary, "summary", groups(entity), by),
-    ):
-        by_text = made(f"{title}{verb.title()}Query", ListQuery, **filters(entity), **more)
-        by_document = made(f"{title}{verb.title()}Search", Selecting, **selection(entity), **more)
+    for view, verb, reply_with in ((counted, "count", Counted), (summary, "summary", groups(entity))):
+        by = [{"by": grouping(entity, is_text=one)} if view is summary else {} for one in (True, False)]
+        by_text = made(f"{title}{verb.title()}Query", ListQuery, **filters(entity), **by[0])
+        by_document = made(f"{title}{verb.title()}Search", Selecting, **selection(entity), **by[1])
         get(search, f"/{entity}/{verb}", query=by_text, reply=reply_with, refusals=REFUSALS)(view)
         post(search, f"/{entity}/{verb}", body=by_document, reply=reply_with, refusals=REFUSALS)(view)
 

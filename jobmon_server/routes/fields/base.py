@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from marshmallow import Schema as MarshmallowSchema
 from marshmallow import ValidationError, fields
@@ -43,6 +43,8 @@ class Plain(fields.Field[Taken], Generic[Taken]):
     """A field whose whole rule is `check`, so that `quick.py` may call it without marshmallow around it."""
 
     default_error_messages = {"required": "is required", "null": "may not be null"}
+    #: Whether a query string may give it more than once; `check` then gets a list of texts.
+    may_repeat: ClassVar[bool] = False
 
     def check(self, value: Any) -> Taken:
         """Return what is taken, or raise ValidationError."""

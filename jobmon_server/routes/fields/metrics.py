@@ -9,9 +9,9 @@ from flask import current_app
 from marshmallow import ValidationError
 
 from jobmon_server.db.instances.metric_samples import Sample
+from jobmon_server.db.schema.columns import NAME_LENGTH
 from jobmon_server.routes.fields.base import (
     DEEPEST_JSON,
-    Name,
     Plain,
     Text,
     too_deep,
@@ -73,11 +73,9 @@ class AttemptAttributes(Plain[dict[str, Any]]):
         for name, one in value.items():
             if one is None:
                 raise ValidationError({name: ["may not be null"]})
-            _NAME.check(name)
-        return value
-
-
-_NAME = Name()
+            if not name:
+                raise ValidationError("may have no empty name")
+        return {_NAME.check(name): one for name, one in value.items()}
 
 
 class Line(Text):
@@ -89,3 +87,21 @@ class Line(Text):
             raise ValidationError("must be a string")
         text = without_lone_surrogates(value)
         return text if len(text) <= self.maximum else f"{text[: self.maximum - 1]}…"
+
+
+class Label(Line):
+    """Free text that others look for by name: a line, and U+0000 becomes U+FFFD as well."""
+
+    def __init__(self, maximum: int, **options: Any) -> None:
+        """Keep 1 to `maximum` characters."""
+        super().__init__(maximum, metadata={"minLength": 1}, **options)
+
+    def check(self, value: Any) -> str:
+        """Take any string but the empty one."""
+        text = super().check(value)
+        if not text:
+            raise ValidationError("may not be empty")
+        return text.replace("\x00", "\ufffd")
+
+
+_NAME = Label(NAME_LENGTH)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields as fields_of
 from dataclasses import is_dataclass
 from datetime import UTC, datetime
-from functools import wraps
+from functools import cache, wraps
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ from jobmon_server.actions.reporting.report_types import REPORTS
 from jobmon_server.actions.reporting.transition import Verdict
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
-from jobmon_server.errors import Fenced, Invalid, JobmonServerError, Unknown
+from jobmon_server.errors import Fenced, Invalid, JobmonServerError, Malformed, Unknown
 from jobmon_server.principal import ANYBODY, Principal
 from jobmon_server.routes.fields.base import Schema, Text, Whole
 from jobmon_server.routes.http.blueprint import Blueprint, View
@@ -182,19 +182,38 @@ def get(
     def decorate(route: Callable[..., Response]) -> View:
         @wraps(route)
         def view(**path: Any) -> Response:
-            return route(**path, **load(loader_of(query), asked()))
+            return route(**path, **query_string(query))
 
         return at.operate(rule, "GET", view, describe)
 
     return decorate
 
 
-def asked() -> dict[str, Any]:
-    """Return the query: text by name, or, where a name is given more than once, a list of texts."""
-    return {
-        name: texts[0] if len(texts) == 1 else texts
-        for name, texts in request.args.to_dict(flat=False).items()
-    }
+def query_string(schema: type[Schema]) -> dict[str, Any]:
+    """Return the fields of the query string; raise one Malformed that names every bad one, and each given twice for once."""
+    given = request.args.to_dict(flat=False)
+    twice = [name for name, texts in given.items() if len(texts) > 1 and name in given_once(schema)]
+    # A name that may be given again brings a list of its texts.
+    texts = {name: one if len(one) > 1 and name not in twice else one[0] for name, one in given.items()}
+    details: list[Any] = [{"field": name, "problem": "may be given once"} for name in twice]
+    try:
+        taken = load(loader_of(schema), texts)
+    except Malformed as wrong:
+        raise Malformed(
+            details=[*details, *(one for one in wrong.details if one["field"] not in twice)]
+        ) from None
+    if details:
+        raise Malformed(details=details)
+    return taken
+
+
+@cache
+def given_once(schema: type[Schema]) -> frozenset[str]:
+    """Return the names of a query string that take one value each."""
+    fields_by_name = {field.data_key or name: field for name, field in schema().load_fields.items()}
+    return frozenset(
+        name for name, field in fields_by_name.items() if not getattr(field, "may_repeat", False)
+    )
 
 
 def _responses(

@@ -20,7 +20,8 @@ from jobmon_server.db.search.simple_filters import simple_filters
 from jobmon_server.errors import Malformed
 from jobmon_server.routes.fields.base import LARGEST_ID, Flag, Plain, Schema, Text, Whole, WordField
 from jobmon_server.routes.fields.query_params import Digits
-from jobmon_server.routes.schemas.selection import AttributesAsked, Filter, Search, Simple
+from jobmon_server.routes.schemas.field_docs import names_schema
+from jobmon_server.routes.schemas.selection import AttributesAsked, Filter, Search, Simple, affordable
 
 DEFAULT_LIMIT = 50
 FARTHEST = 10**12
@@ -38,11 +39,12 @@ class DetailLevel(StrEnum):
 class Names(Plain[tuple[str, ...]]):
     """Names of fields: a list, or text with commas."""
 
-    def __init__(self, allowed: Iterable[str], **options: Any) -> None:
+    may_repeat = True
+
+    def __init__(self, allowed: Iterable[str], *, is_text: bool, **options: Any) -> None:
         """Document the names."""
         self.allowed = sorted(allowed)
-        about = f"of: {', '.join(self.allowed)}"
-        super().__init__(metadata={"description": about}, **options)
+        super().__init__(metadata=names_schema(self.allowed, is_text=is_text), **options)
 
     def check(self, value: Any) -> tuple[str, ...]:
         """Take names, each once."""
@@ -58,10 +60,14 @@ class Names(Plain[tuple[str, ...]]):
 class SortOrder(Plain[tuple[Sort, ...]]):
     """Keys of an order: names of fields, each with a `-` before it for descending."""
 
-    def __init__(self, entity: Entity, **options: Any) -> None:
+    may_repeat = True
+
+    def __init__(self, entity: Entity, *, is_text: bool, **options: Any) -> None:
         """Document the keys."""
-        self.names = Names(field.name for field in FIELDS[entity].values() if field.kind.is_sortable)
-        super().__init__(metadata=self.names.metadata, **options)
+        sortable = (field.name for field in FIELDS[entity].values() if field.kind.is_sortable)
+        self.names = Names(sortable, is_text=is_text)
+        documented = names_schema(self.names.allowed, is_text=is_text, before="-")
+        super().__init__(metadata=documented, **options)
 
     def check(self, value: Any) -> tuple[Sort, ...]:
         """Take keys, each field once."""
@@ -79,7 +85,7 @@ class TextFlag(Plain[bool]):
 
     def check(self, value: Any) -> bool:
         """Take the word."""
-        if value not in {"true", "false"}:
+        if type(value) is not str or value not in {"true", "false"}:
             raise ValidationError("must be true or false")
         return bool(value == "true")
 
@@ -119,7 +125,7 @@ def paging(entity: Entity, *, is_text: bool) -> dict[str, Plain[Any]]:
     number: type[Whole] = Digits if is_text else Whole
     flag: type[Plain[bool]] = TextFlag if is_text else Flag
     return {
-        **shape(entity),
+        **shape(entity, is_text=is_text),
         "limit": number(0, LARGEST_ID, load_default=DEFAULT_LIMIT),
         "page": number(1, FARTHEST),
         "offset": number(0, FARTHEST),
@@ -130,15 +136,20 @@ def paging(entity: Entity, *, is_text: bool) -> dict[str, Plain[Any]]:
 
 
 @cache
-def shape(entity: Entity) -> Mapping[str, Plain[Any]]:
+def shape(entity: Entity, *, is_text: bool) -> Mapping[str, Plain[Any]]:
     """Make the fields that say what is shown, and in which order."""
     names = (*FIELDS[entity], *EXTRAS[entity])
-    return {"fields": Names(names), "detail": WordField(DetailLevel), "sort": SortOrder(entity)}
+    return {
+        "fields": Names(names, is_text=is_text),
+        "detail": WordField(DetailLevel),
+        "sort": SortOrder(entity, is_text=is_text),
+    }
 
 
-def grouping(entity: Entity) -> Names:
+def grouping(entity: Entity, *, is_text: bool) -> Names:
     """Make the field that says by what to count."""
-    return Names((field.name for field in FIELDS[entity].values() if field.kind.is_groupable), required=True)
+    groupable = (field.name for field in FIELDS[entity].values() if field.kind.is_groupable)
+    return Names(groupable, is_text=is_text, required=True)
 
 
 #: What a list is told beside its conditions.
@@ -148,7 +159,7 @@ _CONTROLS = frozenset({"fields", "detail", "sort", "limit", "page", "offset", "c
 def conditions_in(facts: dict[str, Any]) -> tuple[Condition, ...]:
     """Take the conditions out of what was asked, however they were written."""
     names = [name for name in facts if name not in _CONTROLS]
-    return tuple(condition for name in names for condition in facts[name])
+    return affordable(tuple(condition for name in names for condition in facts[name]))
 
 
 def query_of(entity: Entity, facts: dict[str, Any]) -> Query:

@@ -18,7 +18,7 @@ from jobmon_server.routes.fields.base import (
     Whole,
     WordField,
 )
-from jobmon_server.routes.fields.metrics import AttemptAttributes, Line, Metrics
+from jobmon_server.routes.fields.metrics import AttemptAttributes, Label, Line, Metrics
 from jobmon_server.routes.http.fast_load import Items
 
 LARGEST_BATCH = 10_000
@@ -105,7 +105,7 @@ class WorkerError(Done):
 
     error_state = error_state(required=True)
     error_description = Text(required=True)
-    reason_code = ExactField(1, REASON_LENGTH)
+    reason_code = Label(REASON_LENGTH)
 
 
 class DistributorId(Deadline):
@@ -118,7 +118,7 @@ class NoDistributorId(Schema):
     """The submission failed."""
 
     error_message = Text(required=True)
-    reason_code = ExactField(1, REASON_LENGTH)
+    reason_code = Label(REASON_LENGTH)
 
 
 class KnownError(NoDistributorId):

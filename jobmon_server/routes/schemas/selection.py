@@ -6,6 +6,7 @@ mean everything by mistake, adds `NotByMistake` before it. `conditions_of` gives
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -14,9 +15,13 @@ from marshmallow import ValidationError, validates_schema
 
 from jobmon_server.db.search import Condition, Entity, InvalidQuery, parse_condition
 from jobmon_server.db.search.conditions import ATTRIBUTES, filterable
+from jobmon_server.db.search.expense import check_size
 from jobmon_server.db.search.query import Operator
 from jobmon_server.db.search.simple_filters import parse_simple, simple_filters
+from jobmon_server.db.search.virtual_fields import has_attributes
 from jobmon_server.routes.fields.base import Flag, Plain, Schema
+from jobmon_server.routes.http.endpoint import settings
+from jobmon_server.routes.schemas.field_docs import filter_schema, filter_text_schema
 
 MOST_CONDITIONS = 50
 Conditions = tuple[Condition, ...]
@@ -32,7 +37,10 @@ class Filter(Plain[Conditions]):
         self.with_attributes = any(name.startswith(ATTRIBUTES) for name in filterable(entity))
         known = [*self.names, *(["attributes"] if self.with_attributes else [])]
         self.problem = f"is no filter of this; the filters are: {', '.join(known)}"
-        documented = {"type": "object", "properties": {name: {} for name in known}}
+        properties = {name: filter_schema(entity, name) for name in self.names}
+        if self.with_attributes:
+            properties["attributes"] = {"type": "object", "additionalProperties": True}
+        documented = {"type": "object", "properties": properties}
         super().__init__(metadata={**documented, "additionalProperties": False}, **options)
         self.entity = entity
 
@@ -56,6 +64,12 @@ class Filter(Plain[Conditions]):
         return parse_simple(self.entity, name, value)
 
 
+def _pattern(entity: Entity) -> str:
+    """Return the pattern of the names that conditions ask for."""
+    names = [one for one in filterable(entity) if not one.startswith(ATTRIBUTES)]
+    return "|".join([*names, f"{re.escape(ATTRIBUTES)}.+"] if has_attributes(entity) else names)
+
+
 class Search(Plain[Conditions]):
     """A list of conditions, all of which must hold."""
 
@@ -64,7 +78,7 @@ class Search(Plain[Conditions]):
         one = {
             "type": "object",
             "properties": {
-                "field": {"type": "string", "description": f"of: {', '.join(filterable(entity))}"},
+                "field": {"type": "string", "pattern": f"^({_pattern(entity)})$"},
                 "operator": {"type": "string", "enum": [str(operator) for operator in Operator]},
                 "value": {},
             },
@@ -91,9 +105,11 @@ class Search(Plain[Conditions]):
 class Simple(Plain[Conditions]):
     """One simple filter in a query string: a value, or several (numbers and words by commas, names by giving it again)."""
 
+    may_repeat = True
+
     def __init__(self, entity: Entity, name: str, **options: Any) -> None:
         """Document it."""
-        super().__init__(metadata={"type": "string"}, **options)
+        super().__init__(metadata=filter_text_schema(entity, name), **options)
         self.entity, self.asked = entity, name
 
     def check(self, value: Any) -> Conditions:
@@ -106,6 +122,8 @@ class Simple(Plain[Conditions]):
 
 class AttributesAsked(Plain[Conditions]):
     """Attributes in a query string, `attr.NAME=value`, all of which must hold."""
+
+    may_repeat = True
 
     def __init__(self, entity: Entity, **options: Any) -> None:
         """Document it."""
@@ -198,7 +216,12 @@ class NotByMistake(Schema):
 def conditions_of(data: dict[str, Any]) -> Conditions:
     """Take what was selected out of a body's fields."""
     data.pop("all", None)
-    conditions: Conditions = (*data.pop("filter", ()), *data.pop("search", ()))
+    return affordable((*data.pop("filter", ()), *data.pop("search", ())))
+
+
+def affordable(conditions: Conditions) -> Conditions:
+    """Return the conditions of one query; raises `TooExpensive` where they are larger than this server takes."""
+    check_size(conditions, settings().query_values)
     return conditions
 
 

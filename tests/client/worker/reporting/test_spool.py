@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobmon_client.worker.reporting.spool import Spool, waiting
+from jobmon_client.worker.reporting.spool_file import unreadable
 
 DONE = {"task_instance_id": 1, "report": "log_done", "worker_id": "w", "stdout_log": "é\n\ud800"}
 
@@ -81,3 +82,46 @@ def test_a_report_is_on_the_disk_before_it_counts_as_kept(tmp_path: Path) -> Non
     spool.close(keep=True)
     assert seen, "nothing was synced"
     assert json.loads(seen[-1]) == {"report": "log_done", "task_instance_id": 1}
+
+
+def test_what_cannot_be_read_is_set_aside_once_and_the_rest_is_sent(tmp_path: Path) -> None:
+    bad = [
+        b"\xff\xfe",
+        b'{"task_instance_id": 1, "report": ["log_done"]}',
+        b'{"report": "log_done"}',
+        b"[" * 9_999,
+    ]
+    bad += [b'{"task_instance_id": 1, "report": "log_done", "usage": NaN}']
+    good = b'{"task_instance_id": 7, "report": "log_done"}'
+    (tmp_path / "dead.jsonl").write_bytes(b"\n".join([*bad, good, b""]))
+    assert [problem for path, problem in unreadable(tmp_path)] == [
+        "5 line(s) that are no reports: they will be set aside"
+    ]
+    for _ in range(2):  # the server is away the first time
+        taker = Spool(tmp_path, "b")
+        assert [report["task_instance_id"] for report in taker.leftovers()] == [7]
+        taker.close(keep=True)
+    assert (tmp_path / "dead.bad").read_bytes().splitlines() == bad
+    taker = Spool(tmp_path, "c")
+    assert len(list(taker.leftovers())) == 1
+    taker.close(keep=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["dead.bad"]
+    assert [path.name for path, _ in unreadable(tmp_path)] == ["dead.bad"]
+
+
+def test_only_regular_files_are_opened(tmp_path: Path) -> None:
+    spool, secret = tmp_path / "spool", tmp_path / "secret.jsonl"
+    spool.mkdir()
+    secret.write_text('{"task_instance_id": 1, "report": "log_done"}\n')
+    (spool / "link.jsonl").symlink_to(secret)
+    (spool / "directory.jsonl").mkdir()
+    os.mkfifo(spool / "pipe.jsonl")
+    dead = Spool(spool, "dead")
+    dead.keep([DONE])
+    dead.close(keep=True)
+    taker = Spool(spool, "taker")
+    assert list(taker.leftovers()) == [DONE]
+    taker.close(keep=False)
+    assert waiting(spool) == []
+    assert secret.exists()
+    assert {path.name for path, _ in unreadable(spool)} == {"link.jsonl", "directory.jsonl", "pipe.jsonl"}

@@ -22,7 +22,10 @@ def test_the_process_answers(client: FlaskClient, path: str) -> None:
 def test_it_is_ready_when_the_schema_is_current(client: FlaskClient, path: str) -> None:
     response = client.get(path)
 
-    assert (response.status_code, response.json) == (200, {"status": "ready", "revision": lifecycle.HEAD})
+    assert (response.status_code, response.json) == (
+        200,
+        {"status": "ready", "revision": lifecycle.HEAD, "duties": []},
+    )
 
 
 def test_it_is_not_ready_on_another_schema(client: FlaskClient, database: Database) -> None:
