@@ -18,7 +18,7 @@ from jobmon_server.db.workflows import dag, task_locks, workflow_locks
 from jobmon_server.db.workflows.task_locks import LockedTaskWithInstance
 from jobmon_server.db.workflows.workflow_locks import LockedWorkflow
 from jobmon_server.errors import Unknown
-from jobmon_server.fsm.acts import ACTS, WAITING, Act
+from jobmon_server.fsm.acts import ACTS, ENDS_DELAY, WAITING, Act
 from jobmon_server.fsm.task import LIVE
 
 _HOLDS = {"pause": True, "play": False}
@@ -169,7 +169,9 @@ def _act_on_some(
 
 def can_be(verb: str) -> ColumnElement[bool]:
     """Return the condition, over a task and its current instance, that an act changes it."""
-    condition = task.c.status.in_(ACTS[verb].sources)
+    condition: ColumnElement[bool] = task.c.status.in_(ACTS[verb].sources)
+    if verb in ENDS_DELAY:
+        condition |= task.c.ready_at.is_not(None)
     return condition & ~task_locks.is_started_afresh_already() if verb == "rerun" else condition
 
 

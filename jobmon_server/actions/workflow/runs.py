@@ -85,6 +85,7 @@ def start_or_prepare(
             return None
         if task_locks.reset_failed(connection, workflow_id, BATCH) == BATCH:
             return None
+        dag.end_delays(connection, workflow_id)
     dag.release_done(connection, workflow_id)
     facts = replace(workflow_locks.read_facts(connection, locked), run_alive=True, ever_run=True)
     status = workflow_status(facts)

@@ -24,6 +24,7 @@ from jobmon_server.routes.fields.base import (
     Text,
     Whole,
 )
+from jobmon_server.routes.fields.execution import Environment, RetryDelayField, WorkingDirectory
 from jobmon_server.routes.fields.quantities import Scales
 from jobmon_server.routes.http.endpoint import (
     actor,
@@ -74,6 +75,9 @@ class NewWorkflow(Schema):
     max_concurrently_running = Whole(minimum=0, maximum=LARGEST_LIMIT)
     callback_url = CallbackUrl()
     expiry_seconds = Whole(minimum=0, maximum=LARGEST_EXPIRY)
+    working_directory = WorkingDirectory(allow_none=True)
+    environment = Environment(allow_none=True)
+    retry_delay = RetryDelayField(allow_none=True)
 
     @validates_schema(skip_on_field_errors=True)
     def both_or_neither(self, data: dict[str, Any], **_: Any) -> None:
@@ -114,6 +118,9 @@ class NewTask(Schema):
     priority = Whole(minimum=-(2**31), maximum=2**31 - 1, load_default=0)
     attributes = Attributes(load_default=None, allow_none=True)
     inputs = ListOf(Name(), maximum=MOST_INPUTS, load_default=list)
+    working_directory = WorkingDirectory(allow_none=True)
+    environment = Environment(allow_none=True)
+    retry_delay = RetryDelayField(allow_none=True)
 
 
 class NewTasks(Schema):

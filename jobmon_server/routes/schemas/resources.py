@@ -158,6 +158,14 @@ class InputLine(Schema):
     updated_at = fields.DateTime(required=True)
 
 
+class RetryDelayView(Schema):
+    """How long a task waits after a failed attempt: seconds, times `factor` after each further one, up to `jitter` of it more."""
+
+    seconds = fields.Float(required=True)
+    factor = fields.Float(required=True)
+    jitter = fields.Float(required=True)
+
+
 class TaskView(Schema):
     """A task, the ids of its instances and of its upstreams, and its inputs."""
 
@@ -175,6 +183,11 @@ class TaskView(Schema):
     last_attempt = _count()
     upstreams_left = _count()
     retried_at = _time(null=True)
+    working_directory = _text(null=True)
+    environment = _object()
+    retry_delay = fields.Nested(RetryDelayView, required=True, allow_none=True)
+    status_at = _time(null=True)
+    ready_at = _time(null=True)
     priority = Whole(required=True)
     cluster = _text()
     queue = _text()
@@ -204,6 +217,10 @@ class WorkflowView(Schema):
     max_concurrently_running = _count(null=True)
     attributes = _object()
     callback_url = _text(null=True)
+    working_directory = _text(null=True)
+    environment = _object()
+    retry_delay = fields.Nested(RetryDelayView, required=True, allow_none=True)
+    status_at = _time(null=True)
     configuration = _text(null=True)
     owner = _text(null=True)
     owner_group = _text(null=True)
@@ -228,6 +245,8 @@ class TaskLine(Schema):
     max_attempts = _count()
     command = _text()
     cluster = _text()
+    status_at = _time(null=True)
+    ready_at = _time(null=True)
     task_instance_id = _id(null=True)
     task_instance_status = _word(TaskInstanceStatus, null=True)
     nodename = _text(null=True)
