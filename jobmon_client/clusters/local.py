@@ -88,6 +88,8 @@ class LocalCluster:
                     workflow_run_id=item.workflow_run_id,
                     distributor_id=ids[item.array_step_id],
                     time_limit=time_limit(batch),
+                    working_directory=item.working_directory,
+                    environment=dict(item.environment),
                 ).to_json()
                 for item in batch.items
             ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,6 +24,8 @@ class WorkItem:
     workflow_run_id: int | None = None
     distributor_id: str | None = None
     time_limit: float | None = None
+    working_directory: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
@@ -37,6 +39,11 @@ class WorkItem:
         """Return it as it goes over the pipe to an agent."""
         return asdict(self)
 
+    def whole_environment(self, inherited: Mapping[str, str], files: Mapping[str, str]) -> dict[str, str]:
+        """Return the command's environment: its worker's, the definition's over it, and what jobmon tells, over all."""
+        place = {} if self.working_directory is None else {"PWD": self.working_directory}
+        return {**inherited, **place, **self.environment, **self.variables(), **files}
+
     def variables(self) -> dict[str, str]:
         """Return what the command's environment says about itself."""
         named = {
@@ -48,6 +55,13 @@ class WorkItem:
             "JOBMON_DISTRIBUTOR_ID": self.distributor_id,
         }
         return {name: printable(value) for name, value in named.items() if value is not None}
+
+
+def merged_environment(
+    of_workflow: Mapping[str, str] | None, of_task: Mapping[str, str] | None
+) -> dict[str, str]:
+    """Return what a definition adds to a command's environment: the workflow's variables, the task's own over them."""
+    return {**(of_workflow or {}), **(of_task or {})}
 
 
 def printable(value: object) -> str:

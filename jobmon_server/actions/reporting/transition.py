@@ -68,10 +68,7 @@ def report_many(
     At most `BATCH` distinct instances. None for those of an instance that was passed over: report it alone. Without
     `wait`, for single reports that go together, none is waited for, and who says RUNNING gets what he needs to start.
     """
-    ids = (task_instance_id for task_instance_id, _ in items)
-    starts = not wait and any(news.wanted is TaskInstanceStatus.RUNNING for _, news in items)
-    locked = locking.lock_many(connection, ids, assignment=starts, wait=wait)
-    add_environments(connection, (was.assignment for was in locked.pairs.values()) if starts else ())
+    locked = _lock(connection, items, wait=wait)
     last: dict[int, Change] = {}
     verdicts: list[Verdict | None] = []
     heard: list[tuple[Change, Report]] = []
@@ -97,6 +94,15 @@ def report_many(
         change, news = heard[at]
         verdicts[places[at]] = replace(verdict(change, news), exchanged=told)
     return verdicts
+
+
+def _lock(connection: Connection, items: Sequence[tuple[int, Report]], *, wait: bool) -> locking.LockedMany:
+    ids = (task_instance_id for task_instance_id, _ in items)
+    starts = not wait and any(news.wanted is TaskInstanceStatus.RUNNING for _, news in items)
+    locked = locking.lock_many(connection, ids, assignment=starts, wait=wait)
+    if starts:
+        add_environments(connection, (was.assignment for was in locked.pairs.values()))
+    return locked
 
 
 def _completed(connection: Connection, changes: Sequence[Change]) -> list[Change]:

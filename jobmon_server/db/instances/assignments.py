@@ -51,7 +51,9 @@ def add_environments(connection: Connection, assignments: Iterable[Assignment | 
         one["environment"] = merged_environment(found.get(one["workflow_id"]), one["environment"])
 
 
-def read_environments(connection: Connection, workflow_ids: Iterable[int]) -> dict[int, dict[str, str] | None]:
+def read_environments(
+    connection: Connection, workflow_ids: Iterable[int]
+) -> dict[int, dict[str, str] | None]:
     """Return the environments of these workflows, which never change, so without a lock."""
     statement = select(workflow.c.id, workflow.c.environment).where(workflow.c.id.in_(sorted(workflow_ids)))
     return {row.id: row.environment for row in connection.execute(statement)}

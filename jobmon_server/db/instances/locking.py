@@ -89,14 +89,11 @@ def _many(table: Table, packed: Any, columns: Sequence[Any], *, wait: bool) -> S
 _BOTH = (False, True)
 #: By whether what a worker needs is fetched too, and whether a row that is locked is waited for.
 _LOCK_ONE = {
-    (assigned, wait): PreparedStatement(
-        _one((*OF_INSTANCE, *OF_TASK) if assigned else (), wait=wait)
-    )
+    (assigned, wait): PreparedStatement(_one((*OF_INSTANCE, *OF_TASK) if assigned else (), wait=wait))
     for assigned, wait in product(_BOTH, _BOTH)
 }
 _LOCK_INSTANCES = {
-    wait: PreparedStatement(_many(task_instance, INSTANCE.column, OF_INSTANCE, wait=wait))
-    for wait in _BOTH
+    wait: PreparedStatement(_many(task_instance, INSTANCE.column, OF_INSTANCE, wait=wait)) for wait in _BOTH
 }
 _LOCK_TASKS = PreparedStatement(_many(task, TASK.column, OF_TASK, wait=False))
 #: All rows as one value: no ORDER BY is needed, the index that is named gives them by id.
