@@ -29,6 +29,11 @@ from jobmon_server.fsm.task import TASK
 _CLOSED = frozenset({WorkflowStatus.DONE, WorkflowStatus.STOPPED})
 #: What is given with a task and is no column of it.
 _OTHERWISE = frozenset({"upstream", "array", "inputs"})
+#: Why no task waits for one of another workflow, and the way.
+_ELSEWHERE = (
+    ": a workflow ends with its own tasks; bind both in one workflow, or bind this one when the other is over"
+    " (jobmon workflow wait ID)"
+)
 #: How many problems one refusal names.
 _MOST_PROBLEMS = 100
 
@@ -203,7 +208,10 @@ def _refuse_inputs_twice(tasks: Sequence[dict[str, Any]]) -> None:
 
 def _refuse_unknown_upstreams(tasks: Sequence[dict[str, Any]], names: set[str]) -> None:
     _refuse(
-        (f"tasks.{position}.upstream.{index}", f"{upstream!r} is no task of this call or of the workflow")
+        (
+            f"tasks.{position}.upstream.{index}",
+            f"{upstream!r} is no task of this call or of the workflow{_ELSEWHERE}",
+        )
         for position, task in enumerate(tasks)
         for index, upstream in enumerate(task["upstream"])
         if upstream not in names

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import Connection
 
-from jobmon_client.states import Outcome, WorkflowRunStatus, WorkflowStatus
+from jobmon_client.states import Outcome, TaskStatus, WorkflowRunStatus, WorkflowStatus
 from jobmon_server.actions.workflow.settle import settle_locked
 from jobmon_server.db.core.clock import seconds_after
 from jobmon_server.db.core.rows import BATCH
 from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.reads.lookups import count_tasks
 from jobmon_server.db.schema.tables import task
 from jobmon_server.db.workflows import dag, task_locks, workflow_locks
 from jobmon_server.db.workflows.workflow_locks import LockedRun, LockedWorkflow
@@ -90,10 +91,26 @@ def start_or_prepare(
     facts = replace(workflow_locks.read_facts(connection, locked), run_alive=True, ever_run=True)
     status = workflow_status(facts)
     if facts.present and status in RUN_ENDS:
-        raise Invalid(f"Nothing is left to do: the workflow is {status}.", extra={"status": locked.status})
+        raise Invalid(_nothing_left(connection, workflow_id, status), extra={"status": locked.status})
     run_id = workflow_locks.add_run(connection, locked, next_report_increment, request_id)
     workflow_locks.write_status(connection, locked, status if facts.present else WorkflowStatus.RUNNING)
     return StartRunResult(Outcome.APPLIED, run_id, WORKFLOW_RUN.initial)
+
+
+def _nothing_left(connection: Connection, workflow_id: int, status: WorkflowStatus) -> str:
+    if status is WorkflowStatus.STOPPED:
+        return stopped_problem(connection, workflow_id)
+    return f"Nothing is left to do: the workflow is {status}."
+
+
+def stopped_problem(connection: Connection, workflow_id: int) -> str:
+    """Say that a workflow is stopped, how much of it is not done, and how to run that after all."""
+    counts = count_tasks(connection, [workflow_id]).get(workflow_id, {})
+    left = sum(counts.values()) - counts.get(TaskStatus.DONE.value, 0)
+    return (
+        f"Workflow {workflow_id} is STOPPED with {left} task{'' if left == 1 else 's'} not done. To run them:"
+        f" jobmon rerun {workflow_id} --status STOPPED, then jobmon resume {workflow_id}"
+    )
 
 
 def _refuse_to_start(locked: LockedWorkflow, resume: str | None) -> None:

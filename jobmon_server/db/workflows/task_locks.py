@@ -15,6 +15,7 @@ from jobmon_server.db.core import clock
 from jobmon_server.db.core.after_commit import count_after_commit
 from jobmon_server.db.core.guarded_update import status_values, update_many
 from jobmon_server.db.core.planner_hints import by_index
+from jobmon_server.db.core.rows import RowDict, fetch_rows
 from jobmon_server.db.core.transaction import LostRace
 from jobmon_server.db.schema.tables import task, task_instance
 from jobmon_server.db.schema.tables_records import error_log, journal
@@ -55,6 +56,12 @@ def statuses(connection: Connection, task_ids: Sequence[int]) -> dict[int, TaskS
     """Return the statuses of those of these tasks that there are; at most one transaction's size is asked for."""
     statement = select(task.c.id, task.c.status).where(task.c.id.in_(task_ids))
     return {row.id: row.status for row in connection.execute(statement)}
+
+
+def named(connection: Connection, task_ids: Sequence[int]) -> list[RowDict]:
+    """Return the names and statuses of some tasks, by id."""
+    statement = select(task.c.id.label("task_id"), task.c.name, task.c.status)
+    return fetch_rows(connection, statement.where(task.c.id.in_(task_ids)).order_by(task.c.id))
 
 
 def find(connection: Connection, workflow_id: int, condition: ColumnElement[bool], limit: int) -> list[int]:

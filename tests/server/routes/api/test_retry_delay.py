@@ -136,9 +136,7 @@ def test_a_delay_in_a_batch_of_reports_is_each_tasks_own(path: Path) -> None:
     path.bind(task("a", retry_delay=HOUR), task("b"), task("c", retry_delay=60)).start()
     ids = [path.run_one() for _ in range(3)]
     failed = {"worker_id": "worker-1", "error_state": "ERROR", "error_description": "it broke"}
-    path.reports(
-        *({"task_instance_id": one, "report": "log_error_worker_node", **failed} for one in ids)
-    )
+    path.reports(*({"task_instance_id": one, "report": "log_error_worker_node", **failed} for one in ids))
     assert (delay_of(path, "a"), its_task(path, "b")["ready_at"], delay_of(path, "c")) == (HOUR, None, 60)
 
 
