@@ -17,6 +17,7 @@ from jobmon_client.errors import JobmonError, Refused, Unreachable
 from jobmon_client.loop import run_every
 from jobmon_client.running.connection import LOCAL, Connection, connected
 from jobmon_client.running.interrupts import Interrupts
+from jobmon_client.running.owner_process import is_known_dead, this_process
 from jobmon_client.running.services import RunServices
 from jobmon_client.spec.definition import WorkflowDefinition, calls, checked
 from jobmon_client.states import LIVE_TASKS, WORKFLOW_OVER, WorkflowRunStatus, WorkflowStatus
@@ -132,6 +133,13 @@ def _clusters_of(api: Api, workflow_id: int) -> list[str]:
             return sorted(found) or ["local"]
 
 
+def dead_run(api: Api, workflow_id: int) -> int | None:
+    """Return the run of a workflow that is alive for the server, and whose process on this machine is gone; else None."""
+    found = api.workflow(workflow_id)
+    is_dead = is_known_dead(found.get("workflow_run_process"))
+    return int(found["workflow_run_id"]) if is_dead else None
+
+
 class Execution:
     """One run of one workflow, driven by the calling thread."""
 
@@ -186,13 +194,25 @@ class Execution:
         return self._end("interrupted" if self._interrupts.first.is_set() else None)
 
     def _start(self, resume: str | None) -> None:
+        try:
+            self._run_id = self._started(resume)
+        except Refused:
+            dead = None if resume is None else dead_run(self._connection.api, self._workflow_id)
+            if dead is None:
+                raise
+            log.info("run_taken_over", workflow_run_id=dead)
+            self._run_id = self._started(resume, dead)
+
+    def _started(self, resume: str | None, takes_over: int | None = None) -> int:
         reply = self._connection.api.start_run(
             self._workflow_id,
             next_report_increment=self._increment,
             resume=resume,
             request_id=str(uuid.uuid4()),
+            process=this_process(),
+            takes_over=takes_over,
         )
-        self._run_id = int(reply.body["workflow_run_id"])
+        return int(reply.body["workflow_run_id"])
 
     def _has_ended(self, refused: Refused) -> bool:
         """Tell whether the run is over; where the server only took us for dead, adopt what lives and go on."""

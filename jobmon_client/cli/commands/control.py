@@ -96,12 +96,9 @@ def command(verb: str) -> click.Command:
         if status is not None and workflow_id is None:
             raise click.UsageError("--status is for a workflow: it chooses among its tasks")
         with api_of(server_url) as api:
-            if (
-                not yes
-                and status != TaskStatus.DONE
-                and (verb == "rerun" or (verb == "stop" and workflow_id))
-            ):
-                ask_first(api, verb, None if status else workflow_id, task_ids)
+            if not yes and (verb == "rerun" or (verb == "stop" and workflow_id is not None)):
+                whole = status in {None, TaskStatus.DONE}
+                ask_first(api, verb, workflow_id if whole else None, task_ids)
             if status is not None:
                 done = act_on_some(api, verb, workflow_id, status, reason=reason)
             else:

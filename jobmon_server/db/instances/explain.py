@@ -131,9 +131,7 @@ def read_task_standing(connection: Connection, task_id: int) -> ExplainedTask:
     return ExplainedTask(_waiting(connection, row, upstreams), dict(row._mapping), upstreams, row.now)
 
 
-def _waiting(
-    connection: Connection, row: Row[Any], upstreams: Sequence[RowDict] | None = None
-) -> QueueConditions:
+def _waiting(connection: Connection, row: Any, upstreams: Sequence[RowDict] | None = None) -> QueueConditions:
     run_alive = row.last_run_status in WORKFLOW_RUN.live
     if upstreams is None:
         upstreams = _unfinished(connection, row.task_id) if row.upstreams_left else []

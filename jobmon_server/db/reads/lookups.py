@@ -181,6 +181,7 @@ def read_workflow(connection: Connection, workflow_id: int) -> RowDict:
             *columns,
             workflow.c.last_run_id.label("workflow_run_id"),
             workflow_run.c.status.label("workflow_run_status"),
+            workflow_run.c.process.label("workflow_run_process"),
             last_told.label("callback_status"),
         )
         .outerjoin(workflow_run, workflow_run.c.id == workflow.c.last_run_id)

@@ -114,6 +114,8 @@ workflow_run = new_table(
     Column("report_by", Instant),
     Column("next_report_increment", Double, nullable=False),
     Column("request_id", Exact(NAME_LENGTH)),
+    # The process that drives it, as it names itself: who comes after it on its machine can see that it is dead.
+    Column("process", Json),
     Column("reason", FreeText),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),

@@ -251,7 +251,11 @@ def hold(connection: Connection, workflow_id: int, *, held: bool) -> None:
 
 
 def add_run(
-    connection: Connection, locked: LockedWorkflow, next_report_increment: float, request_id: str | None
+    connection: Connection,
+    locked: LockedWorkflow,
+    next_report_increment: float,
+    request_id: str | None,
+    process: dict[str, Any] | None = None,
 ) -> int:
     """Start a run and make it the workflow's last."""
     values = {
@@ -260,6 +264,7 @@ def add_run(
         "report_by": clock.seconds_after(locked.now, next_report_increment),
         "next_report_increment": next_report_increment,
         "request_id": request_id,
+        "process": process,
         "created_at": locked.now,
         "updated_at": locked.now,
     }

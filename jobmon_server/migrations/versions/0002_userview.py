@@ -21,5 +21,6 @@ def upgrade() -> None:
             op.add_column(table, sa.Column(name, sa.Double(), nullable=True))
         op.add_column(table, sa.Column('status_at', types.Instant, nullable=True))
     op.add_column('task', sa.Column('ready_at', types.Instant, nullable=True))
+    op.add_column('workflow_run', sa.Column('process', types.Json(), nullable=True))
     op.drop_index('ix_task_schedule', 'task')
     op.create_index('ix_task_schedule', 'task', ['workflow_id', 'status', 'released', 'upstreams_left', 'ready_at', sa.literal_column('priority DESC'), 'id'], unique=False)

@@ -154,10 +154,25 @@ def bind_tasks(workflow_id: int, **definition: Any) -> Response:
     return reply(body, 201 if bound.num_new else 200)
 
 
+class OwnerProcess(Schema):
+    """The process that drives a run, in its own words."""
+
+    host = Name(required=True)
+    boot_id = Name(required=True)
+    pid_namespace = Name(required=True)
+    pid = Id(required=True)
+    started = ExactField(0, 255, required=True)
+
+
 class NewRun(Deadline):
-    """A run to start; `resume` says what becomes of what a former run left: `cold` kills it, `hot` adopts it."""
+    """A run to start; `resume` says what becomes of what a former run left: `cold` kills it, `hot` adopts it.
+
+    `takes_over` is the former run, where the caller knows that the process of its owner is dead.
+    """
 
     request_id = Name()
+    process = fields.Nested(OwnerProcess)
+    takes_over = Id()
     resume = Text(validate=lambda word: _one_of(word, (runs.COLD, runs.HOT)))
 
 

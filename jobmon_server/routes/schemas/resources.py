@@ -233,6 +233,7 @@ class WorkflowView(Schema):
     updated_at = _time()
     workflow_run_id = _id(null=True)
     workflow_run_status = _word(WorkflowRunStatus, null=True)
+    workflow_run_process = _object()
 
 
 class TaskLine(Schema):
