@@ -24,7 +24,7 @@ import structlog
 from jobmon_client.clusters.base import Batch, ClusterContext, ExitInfo
 from jobmon_client.clusters.local_ids import agent_pid, is_agent
 from jobmon_client.clusters.spare_agent import start_agent
-from jobmon_client.config import spool_dir
+from jobmon_client.config import database_log_dir, spool_dir
 from jobmon_client.errors import ClusterError
 from jobmon_client.loop import Backoff
 from jobmon_client.states import TaskInstanceStatus
@@ -205,13 +205,13 @@ class LocalCluster:
 
     def _options(self) -> list[str]:
         settings = self._context.settings
-        spool = spool_dir(settings, self._context.server_url, self._context.users_file)
+        place = (settings, self._context.server_url, self._context.users_file)
         options: dict[str, object] = {
             "--server-url": self._context.server_url,
             "--concurrency": settings.concurrency,
-            "--log-dir": settings.log_dir,
+            "--log-dir": database_log_dir(*place),
             "--heartbeat-interval": settings.heartbeat_interval,
-            "--spool-dir": spool,
+            "--spool-dir": spool_dir(*place),
             "--users-file": self._context.users_file,
         }
         return [str(part) for pair in options.items() if pair[1] is not None for part in pair]

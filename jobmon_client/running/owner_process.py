@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jobmon_client.api.client import Api
 from jobmon_client.worker.process.process_groups import boot, stat
 
 #: Fields of /proc/PID/stat after the name: the state, and when it began in ticks since the boot.
@@ -32,6 +33,13 @@ def is_known_dead(process: Mapping[str, Any] | None) -> bool:
     if process.get("pid_namespace") != here["pid_namespace"]:
         return False
     return process.get("started") != _started(int(process["pid"]))
+
+
+def dead_run(api: Api, workflow_id: int) -> int | None:
+    """Return the run of a workflow that is alive for the server, and whose process on this machine is gone; else None."""
+    found = api.workflow(workflow_id)
+    is_dead = is_known_dead(found.get("workflow_run_process"))
+    return int(found["workflow_run_id"]) if is_dead else None
 
 
 def _machine() -> dict[str, str]:

@@ -15,11 +15,12 @@ from jobmon_client.api.client import Api
 from jobmon_client.config import Settings
 from jobmon_client.errors import JobmonError, Refused, Unreachable
 from jobmon_client.loop import run_every
+from jobmon_client.running.binding import bind, clusters_of
 from jobmon_client.running.connection import LOCAL, Connection, connected
 from jobmon_client.running.interrupts import Interrupts
-from jobmon_client.running.owner_process import is_known_dead, this_process
+from jobmon_client.running.owner_process import dead_run, this_process
 from jobmon_client.running.services import RunServices
-from jobmon_client.spec.definition import WorkflowDefinition, calls, checked
+from jobmon_client.spec.definition import WorkflowDefinition, checked
 from jobmon_client.states import LIVE_TASKS, WORKFLOW_OVER, WorkflowRunStatus, WorkflowStatus
 
 log = structlog.get_logger(__name__)
@@ -50,20 +51,6 @@ class Result:
     def is_done(self) -> bool:
         """Whether every task is DONE."""
         return self.status == WorkflowStatus.DONE
-
-
-def bind(api: Api, definition: WorkflowDefinition) -> int:
-    """Bind the workflow and its tasks and return its id; a call that has to be repeated binds nothing twice."""
-    checked(definition)
-    bound = api.bind_workflow(client_id="jobmon", request_id=str(uuid.uuid4()), **definition.payload())
-    workflow_id = int(bound["workflow_id"])
-    arrays: Sequence[Mapping[str, Any]] | None = [
-        {"name": name, "max_concurrently_running": limit} for name, limit in definition.arrays.items()
-    ] or None
-    for tasks in calls(definition.tasks):
-        api.bind_tasks(workflow_id, tasks, arrays=arrays)
-        arrays = None
-    return workflow_id
 
 
 def run(
@@ -117,27 +104,9 @@ def resume_on(
 
     What still lives is killed first, with `hot` it finishes and counts. Without `cluster`: for those that its tasks name.
     """
-    clusters = [cluster] if cluster else _clusters_of(connection.api, workflow_id)
+    clusters = [cluster] if cluster else clusters_of(connection.api, workflow_id)
     execution = Execution(connection, clusters, on_progress, interrupts)
     return execution.run(workflow_id, resume=HOT if hot else COLD)
-
-
-def _clusters_of(api: Api, workflow_id: int) -> list[str]:
-    found: set[str] = set()
-    after: int | None = None
-    while True:
-        page = api.workflow_tasks(workflow_id, after=after)
-        found.update(task.get("cluster") or "local" for task in page["tasks"])
-        after = page.get("next")
-        if after is None:
-            return sorted(found) or ["local"]
-
-
-def dead_run(api: Api, workflow_id: int) -> int | None:
-    """Return the run of a workflow that is alive for the server, and whose process on this machine is gone; else None."""
-    found = api.workflow(workflow_id)
-    is_dead = is_known_dead(found.get("workflow_run_process"))
-    return int(found["workflow_run_id"]) if is_dead else None
 
 
 class Execution:

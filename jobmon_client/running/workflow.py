@@ -67,8 +67,7 @@ class Workflow:
         """Take defaults for its tasks: any field of `task` but name, command and upstream. Raise InvalidDefinition.
 
         Args:
-            name: 1 to 255 characters.
-            attributes: What is kept with the workflow; JSON.
+            attributes: What is kept with it; JSON.
             max_concurrently_running: How many tasks run at once; 0 pauses it.
             callback_url: Where the server tells how it ended.
             expiry_seconds: How long it is kept once it has ended.

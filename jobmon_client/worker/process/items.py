@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
 LONGEST_NAME = 60
 LONGEST_LINE = 1_000
+ATTEMPTS_IN_A_DIRECTORY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +90,18 @@ class LogFiles:
 
     @classmethod
     def of(cls, item: WorkItem, log_dir: Path) -> Self:
-        """Name them: the id makes them unique, the task's name is there for people."""
+        """Name them: the id makes them unique, the task's name is there for people; so many lie in one directory at most."""
         safe = re.sub(r"[^A-Za-z0-9._-]+", "_", item.name)[:LONGEST_NAME]
-        stem = log_dir / str(item.workflow_id) / f"{item.task_instance_id}-{safe}"
+        block = str(item.task_instance_id // ATTEMPTS_IN_A_DIRECTORY)
+        stem = log_dir / str(item.workflow_id) / block / f"{item.task_instance_id}-{safe}"
         return cls(stem.with_name(stem.name + ".out"), stem.with_name(stem.name + ".err"))
+
+    def drop_empty(self) -> None:
+        """Remove what the command wrote nothing to: a path without a file says so."""
+        for path in (self.stdout, self.stderr):
+            with suppress(OSError):
+                if not path.stat().st_size:
+                    path.unlink()
 
 
 def last_line(path: Path) -> str | None:

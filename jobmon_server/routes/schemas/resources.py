@@ -10,7 +10,6 @@ from marshmallow import fields
 from jobmon_client.states import (
     AccountingStatus,
     CallbackStatus,
-    InputStatus,
     Outcome,
     Reporter,
     Status,
@@ -20,6 +19,7 @@ from jobmon_client.states import (
     WorkflowStatus,
 )
 from jobmon_server.routes.fields.base import Attributes, Count, Flag, Id, Schema, Text, Whole, WordField
+from jobmon_server.routes.schemas.execution import InputLine, RetryDelayView
 
 
 def _id(*, null: bool = False) -> Id:
@@ -148,22 +148,6 @@ class ErrorLog(Schema):
     """The errors of an instance, oldest first."""
 
     task_instance_error_log = fields.List(fields.Nested(LoggedError), required=True)
-
-
-class InputLine(Schema):
-    """An input of a task as it stands."""
-
-    name = Text(required=True)
-    status = WordField(InputStatus, required=True)
-    updated_at = fields.DateTime(required=True)
-
-
-class RetryDelayView(Schema):
-    """How long a task waits after a failed attempt: seconds, times `factor` after each further one, up to `jitter` of it more."""
-
-    seconds = fields.Float(required=True)
-    factor = fields.Float(required=True)
-    jitter = fields.Float(required=True)
 
 
 class TaskView(Schema):

@@ -148,3 +148,63 @@ def test_it_shows_and_can_be_asked_for(path: Path) -> None:
     search = [{"field": "ready_at", "operator": "gt", "value": "2001-01-01T00:00:00Z"}]
     found = path.post("/task/search", search=search).get_json()
     assert [one["name"] for one in found["tasks"]] == ["a"]
+
+
+def test_the_explanation_of_a_task_says_what_keeps_it(path: Path) -> None:
+    path.bind(task("a", retry_delay=HOUR), task("b", "a")).start()
+    fail(path)
+    told = path.get(f"/task/{path.task_ids['a']}/explain")
+    assert told["ready_at"] == its_task(path)["ready_at"]
+    assert "the end of its retry delay" in told["waits_for"][0]
+    told = path.get(f"/task/{path.task_ids['b']}/explain")
+    assert told["upstreams"] == [{"task_id": path.task_ids["a"], "name": "a", "status": "REGISTERING"}]
+    assert (told["upstreams_left"], told["current_task_instance_id"]) == (1, None)
+    assert path.client.get("/api/v1/task/404/explain").status_code == 404
+
+
+def test_what_begins_anew_says_since_when(path: Path) -> None:
+    path.bind(task("a")).start()
+    seen = [its_task(path)["status_at"]]
+    (one,) = path.queue()
+    seen.append(its_task(path)["status_at"])
+    path.claim([one])
+    path.running(one)
+    seen.append(its_task(path)["status_at"])
+    assert seen == sorted(set(seen))
+    path.post(f"/task/{path.task_ids['a']}/stop")
+    found = path.get(f"/workflow/{path.workflow_id}")
+    assert (found["status"], found["status_at"]) == ("STOPPED", found["finished_at"])
+    (row,) = path.get("/workflow?sort=-status_at&fields=status_at")["workflows"]
+    assert row["status_at"] == found["status_at"]
+
+
+def test_a_hold_that_changes_is_told(path: Path) -> None:
+    path.bind(task("a"))
+    path.post(f"/task/{path.task_ids['a']}/pause")
+    reply = path.post(f"/workflow/{path.workflow_id}/pause").get_json()
+    assert (reply["outcome"], reply["applied"], reply["hold_changed"]) == ("duplicate", 0, True)
+    assert "hold_changed" not in path.post(f"/workflow/{path.workflow_id}/pause").get_json()
+
+
+def test_a_run_whose_owner_is_known_to_be_dead_is_taken_over(path: Path) -> None:
+    process = {"host": "h", "boot_id": "b", "pid_namespace": "p", "pid": 7, "started": "1"}
+    path.bind(task("a")).start(process=process)
+    found = path.get(f"/workflow/{path.workflow_id}")
+    assert (found["workflow_run_process"], found["workflow_run_id"]) == (process, path.run_id)
+    address, facts = f"/workflow/{path.workflow_id}/workflow_run", {"next_report_increment": 60}
+    assert path.post(address, resume="hot", takes_over=path.run_id + 1, **facts).status_code == 409
+    reply = path.post(address, resume="hot", takes_over=path.run_id, **facts)
+    assert reply.status_code == 201
+    late = path.post(f"/workflow_run/{path.run_id}/queue_tasks")
+    assert (late.status_code, late.get_json()["status"]) == (409, "TERMINATED")
+
+
+def test_a_retry_names_what_began_below(path: Path) -> None:
+    path.bind(task("a"), task("b", "a")).start()
+    path.done(path.run_one())
+    path.run_one()
+    path.post(
+        "/task/force_status", task_ids=[path.task_ids["a"]], status="ERROR_FATAL", reason="it was wrong"
+    )
+    reply = path.post(f"/task/{path.task_ids['a']}/retry").get_json()
+    assert reply["begun_below"] == [{"task_id": path.task_ids["b"], "name": "b", "status": "RUNNING"}]
