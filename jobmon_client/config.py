@@ -104,8 +104,17 @@ def spool_dir(settings: Settings, server_url: str, users_file: Path | None = Non
 
     An embedded server has another address at each start, and the same file that its users lock.
     """
-    identity = str(users_file or server_url)
-    return settings.log_dir / "spool" / hashlib.sha256(identity.encode()).hexdigest()[:16]
+    return settings.log_dir / "spool" / _database_digest(server_url, users_file)
+
+
+def database_log_dir(settings: Settings, server_url: str, users_file: Path | None = None) -> Path:
+    """Return where commands of one database write: workers of two servers never share a file, whatever their ids."""
+    return settings.log_dir / _database_digest(server_url, users_file)
+
+
+def _database_digest(server_url: str, users_file: Path | None) -> str:
+    identity = os.fsencode(users_file) if users_file is not None else server_url.encode()
+    return hashlib.sha256(identity).hexdigest()[:16]
 
 
 def command_environment() -> dict[str, str]:

@@ -51,8 +51,8 @@ class Settings:
     expiry_default: int = 3_600
     #: How many of an owner's workflows that finished last are never flagged.
     keep_last: int = 1
-    #: How long a flagged workflow stays before its rows are deleted; 0: until somebody deletes it.
-    purge_after: float = 30 * 86_400.0
+    #: Seconds that a flagged workflow stays before its rows are deleted; 0: until somebody deletes it.
+    purge_after: float = 0.0
     #: Where a workflow is written to before its rows are deleted; nowhere if empty.
     archive_dir: str = ""
     #: How long rows of the journal between the first and the last of an ended instance are kept; 0: for ever.

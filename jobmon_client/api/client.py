@@ -84,8 +84,12 @@ class Api(Reads, Acts, Limits, Keeping, Commands, Bulk, WaitCalls, Search):
         next_report_increment: float,
         resume: str | None = None,
         request_id: str | None = None,
+        process: Mapping[str, Any] | None = None,
+        takes_over: int | None = None,
     ) -> RunReply:
         """Become the workflow's owner; Refused while another run lives; `body["workflow_run_id"]`.
+
+        `process` names the caller's process; `takes_over` a run whose process the caller knows to be dead.
 
         The same `request_id` again gives the same run again, so that the call may be repeated blindly.
         """
@@ -94,6 +98,8 @@ class Api(Reads, Acts, Limits, Keeping, Commands, Bulk, WaitCalls, Search):
             "next_report_increment": next_report_increment,
             "resume": resume,
             "request_id": request_id,
+            "process": process,
+            "takes_over": takes_over,
         }
         return run_reply(self._post(path, **facts))
 

@@ -70,6 +70,10 @@ class Reads(Calls):
         """Return what was decided about the instance, oldest first."""
         return list(self._get(f"/task_instance/{task_instance_id}/journal")["journal"])
 
+    def explain_task(self, task_id: int) -> dict[str, Any]:
+        """Return what a task waits for: `waits_for` in words, `upstreams` that are not DONE, `ready_at` of its delay."""
+        return self._get(f"/task/{task_id}/explain")
+
     def explain(self, task_instance_id: int) -> dict[str, Any]:
         """Return why the instance is where it is, what may come, what comes by itself and when."""
         return self._get(f"/task_instance/{task_instance_id}/explain")

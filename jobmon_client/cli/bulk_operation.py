@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 from jobmon_client.api.client import Api
-from jobmon_client.cli.filters import TASK, Command, Conditions, condition, filters
+from jobmon_client.cli.filters import TASK, WORKFLOW, Command, Conditions, condition, filters
 from jobmon_client.cli.options import Shared, as_json, plain, print_json, reason, server
 from jobmon_client.cli.session import api_of
 from jobmon_client.cli.tables import print_table
-from jobmon_client.states import Outcome
+from jobmon_client.states import Outcome, TaskStatus
 
 TOPIC = "Terms of acts"
 REFUSALS_SHOWN = 20
@@ -124,20 +124,24 @@ def carry_out(
     *,
     server_url: str | None,
     as_json: bool,
-    ask: bool = False,
+    ask: bool | Callable[[Api, Body], bool] = False,
     more: Callable[[Body], None] | None = None,
 ) -> None:
     """Do it, or show what it would do, and say what became of it; exit with 1 if anything was refused.
 
-    With `ask` it is shown first, and done to exactly what was shown once somebody has said yes; `more` says more of it.
+    With `ask` it is shown first, and done to exactly what was shown once somebody has said yes; a function decides by
+    what would be shown. `more` says more of what was done.
     """
     with api_of(server_url) as api:
         if ask and not terms.preview:
-            must_ask(verb)
+            if ask is True:
+                must_ask(verb)
             shown = call(api, replace(terms, preview=True).facts)
-            show_preview(terms.of, shown)
-            click.confirm(f"{verb} {counted(shown['matched'], terms.of)}?", abort=True)
-            terms = replace(terms, digest=shown["digest"])
+            if ask is True or ask(api, shown):
+                must_ask(verb)
+                show_preview(terms.of, shown)
+                click.confirm(f"{verb} {counted(shown['matched'], terms.of)}?", abort=True)
+                terms = replace(terms, digest=shown["digest"])
         done = call(api, terms.facts)
     if as_json:
         print_json(done)
@@ -151,12 +155,10 @@ def carry_out(
         raise SystemExit(1)
 
 
-def must_ask(verb: str) -> None:
-    """Refuse where nobody can answer, and say how to do without."""
+def must_ask(verb: str, look: str = "look with --dry-run, ") -> None:
+    """Refuse where nobody can answer, and say how to look first and how to do without."""
     if not sys.stdin.isatty():
-        raise click.UsageError(
-            f"{verb} asks first, and nobody is there to answer: look with --dry-run, do it with --yes"
-        )
+        raise click.UsageError(f"{verb} asks first, and nobody is there to answer: {look}do it with --yes")
 
 
 def counted(number: int, of: str) -> str:
@@ -211,6 +213,27 @@ HELP = {
 }
 
 
+def undoes_done(of: str) -> Callable[[Api, Body], bool]:
+    """Return whether a rerun of what is shown would run again what is DONE; more than is shown may be."""
+
+    def ask(api: Api, shown: Body) -> bool:
+        rows = shown["preview"]
+        if of == TASK:
+            statuses = [row["status"] for row in rows]
+        else:
+            statuses = [one for row in rows for one in api.workflow(row["workflow_id"])["tasks"]]
+        return TaskStatus.DONE in statuses or shown["matched"] > len(rows)
+
+    return ask
+
+
+def asks(of: str, verb: str) -> bool | Callable[[Api, Body], bool]:
+    """Return whether a verb asks first: a rerun that undoes what is DONE, and the stop of a workflow."""
+    if verb == "rerun":
+        return undoes_done(of)
+    return verb == "stop" and of == WORKFLOW
+
+
 def act_command(of: str, verb: str) -> click.Command:
     """Make the command of one verb on many."""
 
@@ -220,12 +243,22 @@ def act_command(of: str, verb: str) -> click.Command:
     @server
     @as_json
     def run(
-        *, terms: OperationTerms, reason: str | None, server_url: str | None, as_json: bool, **facts: Any
+        *,
+        terms: OperationTerms,
+        reason: str | None,
+        server_url: str | None,
+        as_json: bool,
+        yes: bool = False,
+        **facts: Any,
     ) -> None:
         def call(api: Api, asked: Body) -> Body:
             act = api.act_on_tasks if of == TASK else api.act_on_workflows
             return act(asked.pop(f"{of}_ids", None), verb, reason=reason, **asked, **facts)
 
-        carry_out(verb, terms, call, server_url=server_url, as_json=as_json)
+        # Who gives a digest has seen what it stands for.
+        ask = not (yes or terms.digest) and asks(of, verb)
+        carry_out(verb, terms, call, server_url=server_url, as_json=as_json, ask=ask)
 
+    if asks(of, verb):
+        yes(run)
     return run

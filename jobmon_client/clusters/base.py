@@ -46,6 +46,9 @@ class Item:
     task_id: int
     workflow_id: int
     workflow_run_id: int
+    #: Where the command runs, None for where its worker stands; and what is added to its environment.
+    working_directory: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

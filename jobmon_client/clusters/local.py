@@ -24,7 +24,7 @@ import structlog
 from jobmon_client.clusters.base import Batch, ClusterContext, ExitInfo
 from jobmon_client.clusters.local_ids import agent_pid, is_agent
 from jobmon_client.clusters.spare_agent import start_agent
-from jobmon_client.config import spool_dir
+from jobmon_client.config import database_log_dir, spool_dir
 from jobmon_client.errors import ClusterError
 from jobmon_client.loop import Backoff
 from jobmon_client.states import TaskInstanceStatus
@@ -88,6 +88,8 @@ class LocalCluster:
                     workflow_run_id=item.workflow_run_id,
                     distributor_id=ids[item.array_step_id],
                     time_limit=time_limit(batch),
+                    working_directory=item.working_directory,
+                    environment=dict(item.environment),
                 ).to_json()
                 for item in batch.items
             ]
@@ -203,13 +205,13 @@ class LocalCluster:
 
     def _options(self) -> list[str]:
         settings = self._context.settings
-        spool = spool_dir(settings, self._context.server_url, self._context.users_file)
+        place = (settings, self._context.server_url, self._context.users_file)
         options: dict[str, object] = {
             "--server-url": self._context.server_url,
             "--concurrency": settings.concurrency,
-            "--log-dir": settings.log_dir,
+            "--log-dir": database_log_dir(*place),
             "--heartbeat-interval": settings.heartbeat_interval,
-            "--spool-dir": spool,
+            "--spool-dir": spool_dir(*place),
             "--users-file": self._context.users_file,
         }
         return [str(part) for pair in options.items() if pair[1] is not None for part in pair]

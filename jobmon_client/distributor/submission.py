@@ -14,6 +14,7 @@ from jobmon_client.distributor.backoff import FailureBackoff
 from jobmon_client.distributor.plugin_calls import asked
 from jobmon_client.errors import ClusterError
 from jobmon_client.states import Outcome
+from jobmon_client.worker.process.items import merged_environment
 
 log = structlog.get_logger(__name__)
 
@@ -159,6 +160,8 @@ def batch_of(claimed: Mapping[str, Any]) -> Batch:
                 task_id=one["task_id"],
                 workflow_id=one["workflow_id"],
                 workflow_run_id=one["workflow_run_id"],
+                working_directory=one.get("working_directory"),
+                environment=merged_environment(claimed.get("environment"), one.get("environment")),
             )
             for one in claimed["task_instances"]
         ),

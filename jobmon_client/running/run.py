@@ -15,10 +15,12 @@ from jobmon_client.api.client import Api
 from jobmon_client.config import Settings
 from jobmon_client.errors import JobmonError, Refused, Unreachable
 from jobmon_client.loop import run_every
+from jobmon_client.running.binding import bind, clusters_of
 from jobmon_client.running.connection import LOCAL, Connection, connected
 from jobmon_client.running.interrupts import Interrupts
+from jobmon_client.running.owner_process import dead_run, this_process
 from jobmon_client.running.services import RunServices
-from jobmon_client.spec.definition import WorkflowDefinition, calls, checked
+from jobmon_client.spec.definition import WorkflowDefinition, checked
 from jobmon_client.states import LIVE_TASKS, WORKFLOW_OVER, WorkflowRunStatus, WorkflowStatus
 
 log = structlog.get_logger(__name__)
@@ -49,20 +51,6 @@ class Result:
     def is_done(self) -> bool:
         """Whether every task is DONE."""
         return self.status == WorkflowStatus.DONE
-
-
-def bind(api: Api, definition: WorkflowDefinition) -> int:
-    """Bind the workflow and its tasks and return its id; a call that has to be repeated binds nothing twice."""
-    checked(definition)
-    bound = api.bind_workflow(client_id="jobmon", request_id=str(uuid.uuid4()), **definition.payload())
-    workflow_id = int(bound["workflow_id"])
-    arrays: Sequence[Mapping[str, Any]] | None = [
-        {"name": name, "max_concurrently_running": limit} for name, limit in definition.arrays.items()
-    ] or None
-    for tasks in calls(definition.tasks):
-        api.bind_tasks(workflow_id, tasks, arrays=arrays)
-        arrays = None
-    return workflow_id
 
 
 def run(
@@ -116,20 +104,9 @@ def resume_on(
 
     What still lives is killed first, with `hot` it finishes and counts. Without `cluster`: for those that its tasks name.
     """
-    clusters = [cluster] if cluster else _clusters_of(connection.api, workflow_id)
+    clusters = [cluster] if cluster else clusters_of(connection.api, workflow_id)
     execution = Execution(connection, clusters, on_progress, interrupts)
     return execution.run(workflow_id, resume=HOT if hot else COLD)
-
-
-def _clusters_of(api: Api, workflow_id: int) -> list[str]:
-    found: set[str] = set()
-    after: int | None = None
-    while True:
-        page = api.workflow_tasks(workflow_id, after=after)
-        found.update(task.get("cluster") or "local" for task in page["tasks"])
-        after = page.get("next")
-        if after is None:
-            return sorted(found) or ["local"]
 
 
 class Execution:
@@ -186,13 +163,25 @@ class Execution:
         return self._end("interrupted" if self._interrupts.first.is_set() else None)
 
     def _start(self, resume: str | None) -> None:
+        try:
+            self._run_id = self._started(resume)
+        except Refused:
+            dead = None if resume is None else dead_run(self._connection.api, self._workflow_id)
+            if dead is None:
+                raise
+            log.info("run_taken_over", workflow_run_id=dead)
+            self._run_id = self._started(resume, dead)
+
+    def _started(self, resume: str | None, takes_over: int | None = None) -> int:
         reply = self._connection.api.start_run(
             self._workflow_id,
             next_report_increment=self._increment,
             resume=resume,
             request_id=str(uuid.uuid4()),
+            process=this_process(),
+            takes_over=takes_over,
         )
-        self._run_id = int(reply.body["workflow_run_id"])
+        return int(reply.body["workflow_run_id"])
 
     def _has_ended(self, refused: Refused) -> bool:
         """Tell whether the run is over; where the server only took us for dead, adopt what lives and go on."""

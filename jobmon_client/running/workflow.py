@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -58,11 +59,22 @@ class Workflow:
         max_concurrently_running: int | None = None,
         callback_url: str | None = None,
         expiry_seconds: int | None = None,
+        working_directory: str | os.PathLike[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        retry_delay: float | Mapping[str, float] | None = None,
         **defaults: Any,
     ) -> None:
         """Take defaults for its tasks: any field of `task` but name, command and upstream. Raise InvalidDefinition.
 
-        At `callback_url` the server tells how it ended; `expiry_seconds` after that it may be deleted.
+        Args:
+            attributes: What is kept with it; JSON.
+            max_concurrently_running: How many tasks run at once; 0 pauses it.
+            callback_url: Where the server tells how it ended.
+            expiry_seconds: How long it is kept once it has ended.
+            working_directory: Where commands run; where the caller stands when it is run if not given.
+            environment: Variables that commands get beside those of their worker; no secrets: everybody can read them.
+            retry_delay: Seconds from a failed attempt to the next, or `{"seconds": 10, "factor": 2, "jitter": 0.1}`.
+            defaults: Fields of `task`.
         """
         self.name = name
         given = {
@@ -71,6 +83,9 @@ class Workflow:
             "max_concurrently_running": max_concurrently_running,
             "callback_url": callback_url,
             "expiry_seconds": expiry_seconds,
+            "working_directory": None if working_directory is None else os.fspath(working_directory),
+            "environment": None if environment is None else dict(environment),
+            "retry_delay": dict(retry_delay) if isinstance(retry_delay, Mapping) else retry_delay,
         }
         self._given = {key: value for key, value in given.items() if value is not None}
         self._defaults = defaults
@@ -92,9 +107,12 @@ class Workflow:
         """Add a task whose command is for `/bin/sh -c`; raise InvalidDefinition.
 
         An upstream is a task or a name, also one that is added later. Fields: `array`, `cluster`, `queue`,
-        `requested_resources`, `max_attempts`, `resource_scales`, `fallback_queues`, `priority`, `attributes`.
+        `requested_resources`, `max_attempts`, `resource_scales`, `fallback_queues`, `priority`, `attributes`,
+        `working_directory`, `environment` (over the workflow's, name by name), `retry_delay`.
         """
         given = self._defaults | {key: value for key, value in fields.items() if value is not None}
+        if "working_directory" in given:
+            given["working_directory"] = os.fspath(given["working_directory"])
         if "attributes" in given:
             given["attributes"] = _written(given["attributes"])
         names = upstream if isinstance(upstream, str | Task) else tuple(map(_name, upstream))

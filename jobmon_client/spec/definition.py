@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from jobmon_client.errors import JobmonError
+from jobmon_client.spec.fields import (
+    ENVIRONMENT,
+    PATH,
+    RETRY_DELAY,
+    Field,
+    is_count,
+    is_json,
+    is_names,
+    is_scales,
+    is_text,
+)
+from jobmon_client.spec.places import absolute
 
 TASKS_IN_A_CALL = 100_000
 BYTES_IN_A_CALL = 32 * 1024 * 1024
@@ -47,90 +58,38 @@ class InvalidDefinition(JobmonError):
         return f"{heading}{len(self.problems)} problems:{''.join(shown)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What one key of a definition may hold: a test, and the words that say what passes it."""
-
-    allowed: str
-    accepts: Callable[[Any], bool]
-    required: bool = False
-
-
-def _is_text(value: Any, longest: int, shortest: int = 1) -> bool:
-    return (
-        isinstance(value, str)
-        and shortest <= len(value) <= longest
-        and "\0" not in value
-        and not any("\ud800" <= character <= "\udfff" for character in value)
-    )
-
-
-def _is_count(value: Any, least: int, most: int = 2**31 - 1) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def is_json(value: Any) -> bool:
-    """Whether a value can be sent as JSON and come back as it was (no dates, no NaN, keys are text)."""
-    match value:
-        case None | bool() | int() | str():
-            return True
-        case float():
-            return math.isfinite(value)
-        case list() | tuple():
-            return all(map(is_json, value))
-        case dict():
-            return all(isinstance(key, str) for key in value) and all(map(is_json, value.values()))
-    return False
-
-
-def _is_names(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(_is_text(name, 255) for name in value)
-
-
-def _is_quantity(value: Any) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
-    )
-
-
-def _is_scale(value: Any) -> bool:
-    if isinstance(value, list):
-        return bool(value) and all(_is_quantity(one) or _is_text(one, 255, 0) for one in value)
-    return _is_quantity(value)
-
-
-def _is_scales(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(key, str) and _is_scale(scale) for key, scale in value.items()
-    )
-
-
-NAME = Field("a text of 1 to 255 characters", lambda value: _is_text(value, 255), required=True)
-SHORT_TEXT = Field("a text of at most 255 characters", lambda value: _is_text(value, 255, 0))
+NAME = Field("a text of 1 to 255 characters", lambda value: is_text(value, 255), required=True)
+SHORT_TEXT = Field("a text of at most 255 characters", lambda value: is_text(value, 255, 0))
 OBJECT = Field(
     "an object (keys are text, values are JSON)", lambda value: isinstance(value, dict) and is_json(value)
 )
-LIMIT = Field("a whole number, 0 or more", lambda value: _is_count(value, 0))
+LIMIT = Field("a whole number, 0 or more", lambda value: is_count(value, 0))
 
+EXECUTION_FIELDS: dict[str, Field] = {
+    "working_directory": PATH,
+    "environment": ENVIRONMENT,
+    "retry_delay": RETRY_DELAY,
+}
 SHARED_FIELDS: dict[str, Field] = {
     "array": SHORT_TEXT,
     "cluster": Field(NAME.allowed, NAME.accepts),
     "queue": SHORT_TEXT,
     "requested_resources": OBJECT,
-    "max_attempts": Field("a whole number from 1 to 1000", lambda value: _is_count(value, 1, 1000)),
+    "max_attempts": Field("a whole number from 1 to 1000", lambda value: is_count(value, 1, 1000)),
     "resource_scales": Field(
-        "an object by resource: a number, 0 or more, or a list of the values to ask for in turn", _is_scales
+        "an object by resource: a number, 0 or more, or a list of the values to ask for in turn", is_scales
     ),
-    "fallback_queues": Field("a list of queue names", _is_names),
-    "priority": Field("a whole number", lambda value: _is_count(value, -(2**31))),
+    "fallback_queues": Field("a list of queue names", is_names),
+    "priority": Field("a whole number", lambda value: is_count(value, -(2**31))),
     "attributes": OBJECT,
+    **EXECUTION_FIELDS,
 }
 TASK_FIELDS: dict[str, Field] = {
     "name": NAME,
     "command": Field(
-        "a text of 1 to 1,048,576 characters without NUL", lambda value: _is_text(value, 2**20), required=True
+        "a text of 1 to 1,048,576 characters without NUL", lambda value: is_text(value, 2**20), required=True
     ),
-    "upstream": Field("a list of task names", _is_names),
+    "upstream": Field("a list of task names", is_names),
     **SHARED_FIELDS,
 }
 ARRAY_FIELDS: dict[str, Field] = {
@@ -141,8 +100,9 @@ WORKFLOW_FIELDS: dict[str, Field] = {
     "name": NAME,
     "attributes": OBJECT,
     "max_concurrently_running": LIMIT,
-    "callback_url": Field("a URL of at most 2,048 characters", lambda value: _is_text(value, 2048)),
+    "callback_url": Field("a URL of at most 2,048 characters", lambda value: is_text(value, 2048)),
     "expiry_seconds": LIMIT,
+    **EXECUTION_FIELDS,
 }
 
 
@@ -183,10 +143,15 @@ class TaskDefinition:
     fallback_queues: list[str] | None = None
     priority: int | None = None
     attributes: dict[str, Any] | None = None
+    working_directory: str | None = None
+    environment: dict[str, str] | None = None
+    retry_delay: float | dict[str, float] | None = None
 
     def payload(self) -> dict[str, Any]:
         """Return what binding sends for this task."""
         sent = {key: value for key in _TASK_KEYS if (value := getattr(self, key)) is not None}
+        if self.working_directory is not None:
+            sent["working_directory"] = absolute(self.working_directory)
         sent["upstream"] = list(self.upstream)
         return sent
 
@@ -204,11 +169,16 @@ class WorkflowDefinition:
     max_concurrently_running: int | None = None
     callback_url: str | None = None
     expiry_seconds: int | None = None
+    working_directory: str | None = None
+    environment: dict[str, str] | None = None
+    retry_delay: float | dict[str, float] | None = None
     arrays: dict[str, int] = field(default_factory=dict)
 
     def payload(self) -> dict[str, Any]:
-        """Return what binding sends for the workflow itself."""
-        return {key: value for key in WORKFLOW_FIELDS if (value := getattr(self, key)) is not None}
+        """Return what binding sends for the workflow itself: its commands run where the caller stands, unless it says where."""
+        given = {key: value for key in WORKFLOW_FIELDS if (value := getattr(self, key)) is not None}
+        directory = absolute(self.working_directory or ".")
+        return given if directory is None else {**given, "working_directory": directory}
 
     def on_cluster(self, cluster: str) -> WorkflowDefinition:
         """Return the same workflow with every task on this cluster."""

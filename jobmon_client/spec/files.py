@@ -14,7 +14,6 @@ from jobmon_client.spec.definition import (
     SHARED_FIELDS,
     TASK_FIELDS,
     WORKFLOW_FIELDS,
-    Field,
     InvalidDefinition,
     Problem,
     TaskDefinition,
@@ -22,6 +21,7 @@ from jobmon_client.spec.definition import (
     checked,
     examine,
 )
+from jobmon_client.spec.fields import Field
 
 FILE_FIELDS: dict[str, Field] = {
     **WORKFLOW_FIELDS,

@@ -13,7 +13,8 @@ from itertools import product
 from string import Formatter
 from typing import Any
 
-from jobmon_client.spec.definition import InvalidDefinition, Problem, is_json
+from jobmon_client.spec.definition import InvalidDefinition, Problem
+from jobmon_client.spec.fields import is_json
 
 LONGEST_NAME = 255
 DIGEST = 12

@@ -12,6 +12,7 @@ from jobmon_server.cli.base import CommandGroup
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="jobmon")
 def main() -> None:
     """The Jobmon server. Settings come from flags, then JOBMON_* variables, then server.toml."""
     # What is told on stderr stands beside the work: a closed pipe there ends no server.

@@ -26,6 +26,8 @@ def expire(*, purge: bool, as_json: bool, **flags: Any) -> None:
     with opened(flags) as (database, settings):
         database.read(check_current)
         kept = run_retention_pass(database, settings, lambda: True, purges=purge)
+        if purge and not settings.purge_after:
+            click.echo("jobmon-server: purge_after is 0, so nothing flagged is deleted by its age.", err=True)
     if as_json:
         click.echo(encode(asdict(kept)))
     else:

@@ -20,6 +20,8 @@ class TaskWithInstance:
     task_instance: TI | None = None
     requeue: bool = False
     num_attempts: int = 0
+    #: Whether it waits before it is tried again.
+    delayed: bool = False
 
     @property
     def has_live_instance(self) -> bool:
@@ -29,7 +31,10 @@ class TaskWithInstance:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What becomes of both rows; an instance status of None leaves the instance alone."""
+    """What becomes of both rows; an instance status of None leaves the instance alone.
+
+    `ends_delay`: the task keeps its status, and need not wait any longer before it is tried again.
+    """
 
     outcome: Outcome
     task: T
@@ -37,6 +42,7 @@ class Act:
     task_instance: TI | None = None
     orphan: bool = False
     requeue: bool = False
+    ends_delay: bool = False
 
 
 def plan_start_afresh(was: TaskWithInstance) -> Act:
@@ -95,6 +101,8 @@ def plan_rerun(was: TaskWithInstance) -> Act:
 
 
 def _to_registering(was: TaskWithInstance, sources: frozenset[T], num_attempts: int) -> Act:
+    if was.delayed and was.task not in sources:
+        return Act(Outcome.APPLIED, was.task, was.num_attempts, ends_delay=True)
     if was.task is T.REGISTERING:
         return Act(Outcome.DUPLICATE, was.task, was.num_attempts)
     if was.task not in sources or not TASK.allows(was.task, T.REGISTERING):
@@ -129,3 +137,6 @@ ACTS = {
     "retry": Verb(plan_retry, frozenset({T.ERROR_FATAL}), T.REGISTERING),
     "rerun": Verb(plan_rerun, frozenset(T) - {T.REGISTERING}, T.REGISTERING),
 }
+
+#: The acts after which a task waits no longer before it is tried again.
+ENDS_DELAY = frozenset(name for name, verb in ACTS.items() if verb.there is T.REGISTERING)

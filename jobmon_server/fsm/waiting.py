@@ -33,6 +33,8 @@ class QueueConditions:
     task: T
     upstreams_left: int = 0
     upstreams: tuple[str, ...] = ()
+    #: Seconds until it may be tried again; None where it waits for no delay.
+    delay: float | None = None
     held: bool = False
     run_id: int | None = None
     living_instance_id: int | None = None
@@ -59,6 +61,8 @@ def _obstacles(facts: QueueConditions) -> Iterator[str]:
     if facts.upstreams_left:
         named = f": {', '.join(facts.upstreams)}" if facts.upstreams else ""
         yield f"upstreams that are not DONE, or not settled yet ({facts.upstreams_left}){named}"
+    if facts.delay is not None and facts.delay > 0:
+        yield f"the end of its retry delay, in {facts.delay:.1f} s"
     if facts.living_instance_id is not None:
         yield f"the end of its instance {facts.living_instance_id}, which was told to stop"
     if facts.held:

@@ -91,3 +91,14 @@ def test_a_deadline_is_at_least_two_heartbeats(tmp_path: Path) -> None:
     with pytest.raises(BadSetting, match="report_by_factor"):
         config.load({"report_by_factor": 1.9}, {"HOME": str(tmp_path)})
     assert config.load({"report_by_factor": 2}, {"HOME": str(tmp_path)}).report_by_factor == 2
+
+
+def test_logs_of_two_databases_lie_apart(tmp_path: Path) -> None:
+    settings = config.load({"log_dir": tmp_path}, {"HOME": str(tmp_path)})
+    here, there, embedded = (
+        config.database_log_dir(settings, "http://here:1"),
+        config.database_log_dir(settings, "http://there:1"),
+        config.database_log_dir(settings, "http://here:1", tmp_path / "jobmon.db.users"),
+    )
+    assert len({here, there, embedded}) == 3
+    assert {one.parent for one in (here, there, embedded)} == {tmp_path}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jobmon_client.api.client import Api
+from jobmon_client.config import Settings, database_log_dir
 from jobmon_client.http import Http
 from tests.support.commands import Here
 from tests.support.server import LiveServer
@@ -252,8 +253,10 @@ def test_who_waits_is_told_how_it_ended(jobmon: Here, api: Api) -> None:
     assert jobmon("workflow", "callbacks", 1).stdout.startswith("ID  WORKFLOW STATUS")
 
 
-def test_files_go_with_their_workflow_where_they_lie(jobmon: Here, api: Api, tmp_path: Path) -> None:
-    logs = tmp_path / "jobmon" / "logs"
+def test_files_go_with_their_workflow_where_they_lie(
+    jobmon: Here, api: Api, live_server: LiveServer, tmp_path: Path
+) -> None:
+    logs = database_log_dir(Settings(log_dir=tmp_path / "jobmon" / "logs"), live_server.url)
     logs.mkdir(parents=True)
     here, elsewhere = logs / "a.out", tmp_path / "a.err"
     for file in (here, elsewhere):

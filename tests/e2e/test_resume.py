@@ -59,6 +59,22 @@ def test_a_cold_resume_kills_what_runs_and_runs_it_again(jobmon: Jobmon) -> None
     assert (instances[0]["status"], instances[0]["num_attempts"]) == ("DONE", 1)
 
 
+def test_a_dead_owner_on_this_machine_is_not_waited_for(jobmon: Jobmon) -> None:
+    # The run's deadline is far away: nobody would act on it within this test.
+    jobmon.settings |= {"JOBMON_REPORT_BY_FACTOR": "100"}
+    file = jobmon.home / "file.json"
+    file.write_text(json.dumps({"name": "resumed", "tasks": [{"name": "long", "command": WAITING}]}))
+    process = jobmon.start("run", file)
+    eventually((jobmon.home / "starts").exists, 30)
+    assert "alive until" in jobmon("resume", 1, "--hot").stderr
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    (jobmon.home / "go").touch()
+    ended = jobmon("resume", 1, "--hot", "--json")
+    assert (ended.returncode, json.loads(ended.stdout)["tasks"]) == (0, {"DONE": 1}), ended.stderr
+    assert starts(jobmon.home) == 1
+
+
 def test_of_two_resumes_at_once_one_wins_and_the_other_is_told(jobmon: Jobmon) -> None:
     killed_in_the_middle(jobmon)
     both = [jobmon.start("resume", 1, "--hot", "--json") for _ in range(2)]

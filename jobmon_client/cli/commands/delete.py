@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -11,6 +12,8 @@ from jobmon_client.api.client import Api
 from jobmon_client.cli.bulk_operation import REFUSALS_SHOWN, Body, OperationTerms, carry_out, on_terms, yes
 from jobmon_client.cli.filters import WORKFLOW
 from jobmon_client.cli.options import as_json, plain, reason, server, settings_of
+from jobmon_client.config import Settings, database_log_dir
+from jobmon_client.running.embedded import Place
 from jobmon_client.running.log_removal import FileOutcome, files_of, remove_files
 
 LEFT = frozenset({FileOutcome.REFUSED, FileOutcome.FAILED})
@@ -23,7 +26,7 @@ LEFT = frozenset({FileOutcome.REFUSED, FileOutcome.FAILED})
     "--files",
     "with_files",
     is_flag=True,
-    help="Also stdout and stderr of their tasks, below the log_dir of this machine.",
+    help="Also stdout and stderr of their tasks, below the log directory of this database.",
 )
 @reason
 @yes
@@ -47,7 +50,7 @@ def delete_workflows(
         done = api.delete_workflows(ids, force=force or None, reason=reason, **asked)
         gone = [path for one in done["workflow_ids"] for path in files.get(one, ())]
         if with_files:
-            log_dir = settings_of(server_url=server_url).log_dir
+            log_dir = logs_of(settings_of(server_url=server_url))
             done["files"] = [asdict(one) for one in remove_files(gone, log_dir)] if gone else []
         return done
 
@@ -56,6 +59,12 @@ def delete_workflows(
             tell_files(done["files"])
 
     carry_out("delete", terms, call, server_url=server_url, as_json=as_json, ask=not yes, more=tell)
+
+
+def logs_of(settings: Settings) -> Path:
+    """Return the directory of the logs of the database that is worked with: files of others are not ours to remove."""
+    users_file = None if settings.server_url else Place.of(settings).file("users")
+    return database_log_dir(settings, settings.server_url or "", users_file)
 
 
 def paths(api: Api, terms: OperationTerms) -> dict[int, list[str]]:

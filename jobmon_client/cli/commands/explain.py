@@ -13,18 +13,41 @@ from jobmon_client.states import Outcome
 
 
 @click.command()
-@click.argument("task_instance_id", type=int)
+@click.argument("task_instance_id", type=int, required=False)
+@click.option("--task", "task_id", type=int, metavar="ID", help="A task instead: what it waits for.")
 @server
 @as_json
-def explain(*, task_instance_id: int, server_url: str | None, as_json: bool) -> None:
+def explain(
+    *, task_instance_id: int | None, task_id: int | None, server_url: str | None, as_json: bool
+) -> None:
     """Explain a task instance: who holds it, what was decided, what may come, what comes by itself and when."""
+    if (task_instance_id is None) == (task_id is None):
+        raise click.UsageError("give either the id of a task instance, or --task and the id of a task")
     with api_of(server_url) as api:
-        explanation = api.explain(task_instance_id)
+        if task_id is not None:
+            explanation, lines = api.explain_task(task_id), task_text
+        else:
+            explanation, lines = api.explain(task_instance_id or 0), text
     if as_json:
         print_json(explanation)
         return
-    for line in text(explanation):
+    for line in lines(explanation):
         click.echo(plain(line))
+
+
+def task_text(explanation: dict[str, Any]) -> Iterator[str]:
+    """Yield the explanation of a task as lines to be read."""
+    since = f" since {explanation['status_at']}" if explanation["status_at"] else ""
+    used = f"{explanation['num_attempts']} of {explanation['max_attempts']} attempts used"
+    yield f"Task {explanation['task_id']} ({explanation['name']}) is {explanation['status']}{since}, {used}"
+    yield from (f"  waits for {obstacle}" for obstacle in explanation["waits_for"])
+    if explanation["ready_at"] is not None:
+        yield f"  not before {explanation['ready_at']}: its retry delay (jobmon retry --task ends it)"
+    for one in explanation["upstreams"]:
+        yield f"  upstream {one['task_id']} ({one['name']}) is {one['status']}"
+    instance = explanation["current_task_instance_id"]
+    if instance is not None:
+        yield f"Its last attempt: jobmon explain {instance}"
 
 
 def text(explanation: dict[str, Any]) -> Iterator[str]:

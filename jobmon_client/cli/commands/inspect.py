@@ -60,17 +60,21 @@ def tasks(*, workflow_id: int, status: str | None, server_url: str | None, limit
     if as_json:
         print_json({"tasks": found})
         return
+    delayed = any(task.get("ready_at") for task in found)
     rows = [
         (
             task["task_id"],
             task["status"],
             f"{task['num_attempts']}/{task['max_attempts']}",
             task.get("task_instance_id") or "-",
+            *((task.get("ready_at") or "-",) if delayed else ()),
             task["name"],
         )
         for task in found
     ]
-    print_table(["ID", "STATUS", "ATTEMPTS", "LAST INSTANCE", "NAME"], rows)
+    print_table(
+        ["ID", "STATUS", "ATTEMPTS", "LAST INSTANCE", *(("NOT BEFORE",) if delayed else ()), "NAME"], rows
+    )
 
 
 @click.command()

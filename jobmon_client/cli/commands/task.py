@@ -51,16 +51,27 @@ def show(*, task_id: int, server_url: str | None, as_json: bool) -> None:
 
 def facts(found: dict[str, Any]) -> list[tuple[str, object]]:
     """Return what is shown of a task."""
-    fields = ("cluster", "queue", "requested_resources", "resource_scales", "fallback_queues", "priority")
+    fields: tuple[str, ...] = (
+        "cluster",
+        "queue",
+        "requested_resources",
+        "resource_scales",
+        "fallback_queues",
+        "priority",
+    )
+    fields += ("environment", "retry_delay")
     return [
         ("TASK", f"{found['task_id']} of workflow {found['workflow_id']}"),
         ("NAME", found["name"]),
         ("STATUS", found["status"]),
+        ("SINCE", found["status_at"]),
         ("ATTEMPTS", f"{found['num_attempts']} of {found['max_attempts']} used"),
         ("INSTANCES", _listed(found["task_instance_ids"])),
         ("AFTER", _listed(found["upstream_ids"])),
         ("WAITS FOR", f"{found['upstreams_left']} of them" if found["upstreams_left"] else None),
+        ("NOT BEFORE", found["ready_at"]),
         ("COMMAND", found["command"]),
+        ("DIRECTORY", found["working_directory"]),
         *(
             (name.replace("_", " ").upper(), shown(found[name]))
             for name in (*fields, "attributes")

@@ -57,12 +57,16 @@ def facts(found: dict[str, Any]) -> list[tuple[str, object]]:
         "configuration",
         "callback_url",
         "attributes",
+        "working_directory",
+        "environment",
+        "retry_delay",
     )
     times = ("created_at", "updated_at", "finished_at", "expires_at", "expired_at")
     return [
         ("WORKFLOW", found["workflow_id"]),
         ("NAME", found["name"]),
         ("STATUS", found["status"]),
+        ("SINCE", found["status_at"]),
         (
             "TASKS",
             ", ".join(f"{count} {status}" for status, count in sorted(found["tasks"].items())) or "none",

@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from jobmon_client import config, log
@@ -95,7 +96,7 @@ def main() -> int:
         stop = threading.Event()
         stop_on_signals(stop)
         return run_one(
-            settings,
+            replace(settings, log_dir=config.database_log_dir(settings, settings.server_url)),
             given.task_instance_id,
             distributor_id=given.distributor_id,
             spool_dir=spool,

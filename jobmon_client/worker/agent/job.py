@@ -14,6 +14,7 @@ from jobmon_client.worker.process import result
 from jobmon_client.worker.process.command_process import Ended, Process
 from jobmon_client.worker.process.exit_status import ExitStatus
 from jobmon_client.worker.process.items import LogFiles, WorkItem, tail
+from jobmon_client.worker.process.working_directory import standing_in
 from jobmon_client.worker.reporting.pace import Pace
 
 BARE = ("stdout_log", "stderr_log", "usage")
@@ -83,7 +84,9 @@ class Job:
         result.prepare(self.files.result)
         result.prepare(self.files.progress)
         files = {result.VARIABLE: str(self.files.result), result.PROGRESS: str(self.files.progress)}
-        return Process(self.item.command, {**environment, **self.item.variables(), **files}, self.files)
+        whole = self.item.whole_environment(environment, files)
+        with standing_in(self.item.working_directory):
+            return Process(self.item.command, whole, self.files)
 
 
 @dataclass(frozen=True, slots=True)

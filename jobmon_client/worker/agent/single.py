@@ -11,7 +11,7 @@ from jobmon_client.http import Http
 from jobmon_client.worker.agent.agent import Agent
 from jobmon_client.worker.agent.changes import Change
 from jobmon_client.worker.agent.job import Job
-from jobmon_client.worker.process.items import WorkItem
+from jobmon_client.worker.process.items import WorkItem, merged_environment
 
 DONE, FAILED, TOLD_TO_STOP = 0, 1, 3
 
@@ -20,6 +20,8 @@ def make_item(api: Api, task_instance_id: int, distributor_id: str | None) -> Wo
     """Ask the server what there is to run."""
     instance = api.task_instance(task_instance_id)
     task = api.task(instance["task_id"])
+    has_environment = task.get("environment") is not None
+    of_workflow = api.workflow(instance["workflow_id"])["environment"] if has_environment else None
     return WorkItem(
         task_instance_id=task_instance_id,
         name=task["name"],
@@ -28,6 +30,8 @@ def make_item(api: Api, task_instance_id: int, distributor_id: str | None) -> Wo
         workflow_id=instance["workflow_id"],
         workflow_run_id=instance.get("workflow_run_id"),
         distributor_id=distributor_id,
+        working_directory=task.get("working_directory"),
+        environment=merged_environment(of_workflow, task.get("environment")),
     )
 
 

@@ -257,6 +257,7 @@ class Supervisor:
         if job.process is not None:
             self._watch.ended(job.process.pid)
             self._slots.free(job.process.wall_seconds)
+            job.files.drop_empty()
         self._start_next()
         if job.order is None:
             self._report(job, self._verdict(job))

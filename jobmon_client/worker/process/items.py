@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
 LONGEST_NAME = 60
 LONGEST_LINE = 1_000
+ATTEMPTS_IN_A_DIRECTORY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class WorkItem:
     workflow_run_id: int | None = None
     distributor_id: str | None = None
     time_limit: float | None = None
+    working_directory: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
@@ -37,6 +41,11 @@ class WorkItem:
         """Return it as it goes over the pipe to an agent."""
         return asdict(self)
 
+    def whole_environment(self, inherited: Mapping[str, str], files: Mapping[str, str]) -> dict[str, str]:
+        """Return the command's environment: its worker's, the definition's over it, and what jobmon tells, over all."""
+        place = {} if self.working_directory is None else {"PWD": self.working_directory}
+        return {**inherited, **place, **self.environment, **self.variables(), **files}
+
     def variables(self) -> dict[str, str]:
         """Return what the command's environment says about itself."""
         named = {
@@ -48,6 +57,13 @@ class WorkItem:
             "JOBMON_DISTRIBUTOR_ID": self.distributor_id,
         }
         return {name: printable(value) for name, value in named.items() if value is not None}
+
+
+def merged_environment(
+    of_workflow: Mapping[str, str] | None, of_task: Mapping[str, str] | None
+) -> dict[str, str]:
+    """Return what a definition adds to a command's environment: the workflow's variables, the task's own over them."""
+    return {**(of_workflow or {}), **(of_task or {})}
 
 
 def printable(value: object) -> str:
@@ -74,10 +90,18 @@ class LogFiles:
 
     @classmethod
     def of(cls, item: WorkItem, log_dir: Path) -> Self:
-        """Name them: the id makes them unique, the task's name is there for people."""
+        """Name them: the id makes them unique, the task's name is there for people; so many lie in one directory at most."""
         safe = re.sub(r"[^A-Za-z0-9._-]+", "_", item.name)[:LONGEST_NAME]
-        stem = log_dir / str(item.workflow_id) / f"{item.task_instance_id}-{safe}"
+        block = str(item.task_instance_id // ATTEMPTS_IN_A_DIRECTORY)
+        stem = log_dir / str(item.workflow_id) / block / f"{item.task_instance_id}-{safe}"
         return cls(stem.with_name(stem.name + ".out"), stem.with_name(stem.name + ".err"))
+
+    def drop_empty(self) -> None:
+        """Remove what the command wrote nothing to: a path without a file says so."""
+        for path in (self.stdout, self.stderr):
+            with suppress(OSError):
+                if not path.stat().st_size:
+                    path.unlink()
 
 
 def last_line(path: Path) -> str | None:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Status, TaskStatus, WorkflowStatus
 from jobmon_server.actions.operator.task_operation import Planned, TaskOperation, TaskVerdict, do, do_locked
+from jobmon_server.actions.workflow.runs import stopped_problem
 from jobmon_server.actions.workflow.settle import settle_locked
 from jobmon_server.db.core.rows import BATCH
 from jobmon_server.db.core.transaction import Database
@@ -18,7 +19,7 @@ from jobmon_server.db.workflows import dag, task_locks, workflow_locks
 from jobmon_server.db.workflows.task_locks import LockedTaskWithInstance
 from jobmon_server.db.workflows.workflow_locks import LockedWorkflow
 from jobmon_server.errors import Unknown
-from jobmon_server.fsm.acts import ACTS, WAITING, Act
+from jobmon_server.fsm.acts import ACTS, ENDS_DELAY, WAITING, Act
 from jobmon_server.fsm.task import LIVE
 
 _HOLDS = {"pause": True, "play": False}
@@ -34,6 +35,8 @@ class ActVerdict:
     status: Status
     task_ids: list[int] = field(default_factory=list)
     problem: str | None = None
+    #: Whether a workflow is held now and was not, or the other way round.
+    hold_changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class ActPortion:
     there: bool
     status: WorkflowStatus
     is_another: bool = False
+    hold_changed: bool = False
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,14 @@ class ActOperation(TaskOperation):
         dag.take_back(connection, [was.task_id for was, _ in acts if was.status is TaskStatus.DONE])
 
     def _planned(self, was: LockedTaskWithInstance, act: Act) -> Planned:
-        problem = (
-            f"From {was.status} there is nothing to {self.verb}." if act.outcome is Outcome.INVALID else None
-        )
+        problem = cannot(self.verb, was.status) if act.outcome is Outcome.INVALID else None
         return Planned(was, TaskVerdict(was.task_id, act.outcome, act.task, problem), act)
+
+
+def cannot(verb: str, status: TaskStatus) -> str:
+    """Say that tasks of a status cannot be acted on so, and what can be done instead."""
+    instead = "; use rerun" if verb == "retry" and status in ACTS["rerun"].sources else ""
+    return f"Cannot {verb} {status} tasks{instead}."
 
 
 def workflow_of(database: Database, task_id: int) -> int:
@@ -129,7 +138,7 @@ def _all(
     still: Still | None = None,
 ) -> ActVerdict:
     changed: list[int] = []
-    there = False
+    there = hold_changed = False
     while True:
         some = database.transact(_act_on_some, workflow_id, deed, only, still)
         if some.is_another:
@@ -137,10 +146,12 @@ def _all(
         still = None
         changed += some.changed
         there = there or some.there
+        hold_changed = hold_changed or some.hold_changed
         if some.looked < BATCH:
             break
     outcome = Outcome.APPLIED if changed else Outcome.DUPLICATE if there else Outcome.INVALID
-    return ActVerdict(outcome, some.status, changed)
+    problem = some.problem if outcome is Outcome.INVALID else None
+    return ActVerdict(outcome, some.status, changed, problem, hold_changed)
 
 
 def _act_on_some(
@@ -161,15 +172,22 @@ def _act_on_some(
     changed = [one.task_id for one in verdicts if one.outcome is Outcome.APPLIED]
     # Where only some are meant, that none of them is left is what was asked for.
     there = only is not None or _is_there(connection, locked, verb) or (verb == "play" and locked.held)
+    hold_changed = False
     if only is None and verb in _HOLDS and (changed or there):
+        hold_changed = locked.held is not _HOLDS[verb]
         workflow_locks.hold(connection, workflow_id, held=_HOLDS[verb])
         locked = workflow_locks.lock_workflow_of(connection, workflow_id, locked.run) or locked
-    return ActPortion(len(ids), changed, there, settle_locked(connection, locked))
+    status = settle_locked(connection, locked)
+    stopped = verb == "retry" and status is WorkflowStatus.STOPPED and not (changed or there)
+    problem = stopped_problem(connection, workflow_id) if stopped else None
+    return ActPortion(len(ids), changed, there, status, hold_changed=hold_changed, problem=problem)
 
 
 def can_be(verb: str) -> ColumnElement[bool]:
     """Return the condition, over a task and its current instance, that an act changes it."""
-    condition = task.c.status.in_(ACTS[verb].sources)
+    condition: ColumnElement[bool] = task.c.status.in_(ACTS[verb].sources)
+    if verb in ENDS_DELAY:
+        condition |= task.c.ready_at.is_not(None)
     return condition & ~task_locks.is_started_afresh_already() if verb == "rerun" else condition
 
 

@@ -52,7 +52,9 @@ def _act(database: Database, workflow_id: int, deed: ActOperation, terms: Precon
         return WorkflowVerdict(workflow_id, Outcome.UNKNOWN)
     except Busy:
         return WorkflowVerdict(workflow_id, Outcome.BUSY)
-    return WorkflowVerdict(workflow_id, verdict.outcome, verdict.status, len(verdict.task_ids))
+    # That it is held now, or no longer, is a change of the workflow, whatever became of its tasks.
+    outcome = Outcome.APPLIED if verdict.hold_changed else verdict.outcome
+    return WorkflowVerdict(workflow_id, outcome, verdict.status, len(verdict.task_ids), verdict.problem)
 
 
 def still(terms: Preconditions, connection: Connection, locked: LockedWorkflow) -> bool:

@@ -9,13 +9,15 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import Outcome, TaskStatus
 from jobmon_server.actions.operator.acts import ActOperation, ActVerdict, do_to_task, workflow_of
 from jobmon_server.actions.operator.task_operation import TaskVerdict, try_to_do
-from jobmon_server.db.core.rows import chunks
+from jobmon_server.db.core.rows import BATCH, RowDict, chunks
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.workflows import dag, task_locks
 from jobmon_server.errors import Busy
 from jobmon_server.fsm.acts import WAITING
 from jobmon_server.fsm.task import TASK
 
+#: How many tasks are told by name.
+MOST_NAMED = 100
 #: What below a task is left as it is: it has not begun, or an operator stopped it.
 _LEFT = WAITING | (TASK.terminal - {TaskStatus.DONE, TaskStatus.ERROR_FATAL})
 
@@ -46,6 +48,12 @@ def rerun_below(
         for batch in chunks(layer)
         for verdict in try_to_do(database, workflow_id, database.read(_begun, batch), deed)
     ]
+
+
+def begun_children(connection: Connection, task_id: int) -> list[RowDict]:
+    """Return the tasks that wait for this one directly and have begun all the same; the first hundred, by id."""
+    children = _begun(connection, dag.downstreams(connection, [task_id])[:BATCH])
+    return task_locks.named(connection, children[:MOST_NAMED])
 
 
 def begun_below(connection: Connection, task_ids: Sequence[int]) -> list[int]:

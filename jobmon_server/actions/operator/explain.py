@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db.instances.explain import ExplainedInstance, read_standing
+from jobmon_server.db.instances.explain import ExplainedInstance, read_standing, read_task_standing
 from jobmon_server.fsm.explain import advice, next_by_itself, open_edges
 from jobmon_server.fsm.waiting import waits_for
 
@@ -31,6 +31,22 @@ def explain(connection: Connection, task_instance_id: int) -> dict[str, Any]:
         "next": _next(standing),
         "advice": advice(standing.pair),
         "decisions": standing.decisions,
+    }
+
+
+def explain_task(connection: Connection, task_id: int) -> dict[str, Any]:
+    """Return what a task waits for, and which upstreams keep it; it only reads. Raises `Unknown`."""
+    standing = read_task_standing(connection, task_id)
+    row = standing.row
+    same = ("task_id", "workflow_id", "name", "num_attempts", "max_attempts", "ready_at", "upstreams_left")
+    return {
+        **{name: row[name] for name in same},
+        "status": row["task_status"],
+        "status_at": row["status_at"],
+        "time": standing.now,
+        "current_task_instance_id": row["current_id"],
+        "waits_for": list(waits_for(standing.waiting)),
+        "upstreams": standing.upstreams,
     }
 
 

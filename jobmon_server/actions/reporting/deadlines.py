@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import Outcome, ReasonCode, Reporter, TaskInstanceStatus, WorkflowStatus
 from jobmon_server.actions.reporting.decision import moved
 from jobmon_server.actions.reporting.report_types import Report
+from jobmon_server.actions.reporting.retry_delay import with_retry_delays
 from jobmon_server.actions.reporting.transition import Verdict, verdict
 from jobmon_server.actions.workflow.runs import reap_run
 from jobmon_server.actions.workflow.settle import settle, settle_if_over
@@ -84,6 +85,7 @@ def close_overdue(connection: Connection, task_instance_ids: Sequence[int]) -> l
         text = f"its deadline as {was.pair.task_instance} passed at {was.report_by} UTC"
         if plan.applied:
             changes.append(moved(was, plan, Report(wanted, _REAPER, facts=_why(was), text=text)))
+    changes = with_retry_delays(connection, changes)
     write_many(connection, changes)
     return [verdict(change) for change in changes]
 

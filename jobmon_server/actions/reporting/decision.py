@@ -10,6 +10,7 @@ from jobmon_client.states import Outcome, ReasonCode, Reporter
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_server.actions.reporting.report_types import Report
 from jobmon_server.db.core.clock import seconds_after
+from jobmon_server.db.core.guarded_update import status_values
 from jobmon_server.db.instances.locking import Locked
 from jobmon_server.db.instances.writes import Change
 from jobmon_server.fsm.plan import Plan, after, plan_claim, plan_heartbeat, plan_transition
@@ -148,7 +149,7 @@ def task_values(was: Locked, plan: Plan) -> dict[str, Any]:
     """Return the columns of the task that a plan changes; none when the news concerns the instance alone."""
     values: dict[str, Any] = {}
     if plan.task is not was.pair.task:
-        values["status"] = plan.task
+        values = status_values(plan.task, was.now)
     if plan.num_attempts != was.pair.num_attempts:
         values["num_attempts"] = plan.num_attempts
     if plan.num_refunds != was.pair.num_refunds:

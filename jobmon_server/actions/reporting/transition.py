@@ -14,7 +14,9 @@ from jobmon_server.actions.reporting.command_exchange import CommandExchange, ex
 from jobmon_server.actions.reporting.decision import Decisions, decide, followed
 from jobmon_server.actions.reporting.report_types import Report
 from jobmon_server.actions.reporting.resource_scaling import with_resources
+from jobmon_server.actions.reporting.retry_delay import with_retry_delays
 from jobmon_server.db.instances import locking
+from jobmon_server.db.instances.assignments import add_environments
 from jobmon_server.db.instances.writes import Change, write_many
 from jobmon_server.fsm.task import LIVE
 
@@ -50,7 +52,8 @@ def report(connection: Connection, task_instance_id: int, news: Report) -> Verdi
     was = locking.lock(connection, task_instance_id, assignment=is_running)
     if was is None:
         return Verdict(Outcome.UNKNOWN, task_instance_id)
-    (change,) = with_resources(connection, [decide(was, news)])
+    add_environments(connection, [was.assignment])
+    (change,) = _completed(connection, [decide(was, news)])
     write_many(connection, [change])
     said = verdict(change, news)
     told = exchange(connection, [(change, news)])
@@ -65,9 +68,7 @@ def report_many(
     At most `BATCH` distinct instances. None for those of an instance that was passed over: report it alone. Without
     `wait`, for single reports that go together, none is waited for, and who says RUNNING gets what he needs to start.
     """
-    ids = (task_instance_id for task_instance_id, _ in items)
-    starts = not wait and any(news.wanted is TaskInstanceStatus.RUNNING for _, news in items)
-    locked = locking.lock_many(connection, ids, assignment=starts, wait=wait)
+    locked = _lock(connection, items, wait=wait)
     last: dict[int, Change] = {}
     verdicts: list[Verdict | None] = []
     heard: list[tuple[Change, Report]] = []
@@ -86,13 +87,27 @@ def report_many(
         last[task_instance_id] = change
         verdicts.append(verdict(change, news))
     waves = Waves()
-    for change in with_resources(connection, [change for change, _ in heard]):
+    for change in _completed(connection, [change for change, _ in heard]):
         waves.add(change)
     waves.write(connection)
     for at, told in exchange(connection, heard).items():
         change, news = heard[at]
         verdicts[places[at]] = replace(verdict(change, news), exchanged=told)
     return verdicts
+
+
+def _lock(connection: Connection, items: Sequence[tuple[int, Report]], *, wait: bool) -> locking.LockedMany:
+    ids = (task_instance_id for task_instance_id, _ in items)
+    starts = not wait and any(news.wanted is TaskInstanceStatus.RUNNING for _, news in items)
+    locked = locking.lock_many(connection, ids, assignment=starts, wait=wait)
+    if starts:
+        add_environments(connection, (was.assignment for was in locked.pairs.values()))
+    return locked
+
+
+def _completed(connection: Connection, changes: Sequence[Change]) -> list[Change]:
+    """Return the changes with what the next attempts of failed tasks ask for, and when they may begin."""
+    return with_retry_delays(connection, with_resources(connection, changes))
 
 
 class Waves:

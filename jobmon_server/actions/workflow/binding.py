@@ -15,9 +15,11 @@ from sqlalchemy.exc import IntegrityError
 from jobmon_client.states import Outcome, WorkflowStatus
 from jobmon_server.actions.workflow.settle import settle_locked
 from jobmon_server.config import Settings
+from jobmon_server.db.core.guarded_update import status_values
 from jobmon_server.db.core.transaction import LostRace
 from jobmon_server.db.core.types import canonical_json
 from jobmon_server.db.schema.attribute_index import index_attributes
+from jobmon_server.db.schema.execution import EXECUTION, as_columns, as_told, with_defaults
 from jobmon_server.db.schema.tables_control import task_attribute, workflow_attribute
 from jobmon_server.db.workflows import binding, inputs, workflow_locks
 from jobmon_server.db.workflows.binding import KnownTask
@@ -27,6 +29,11 @@ from jobmon_server.fsm.task import TASK
 _CLOSED = frozenset({WorkflowStatus.DONE, WorkflowStatus.STOPPED})
 #: What is given with a task and is no column of it.
 _OTHERWISE = frozenset({"upstream", "array", "inputs"})
+#: Why no task waits for one of another workflow, and the way.
+_ELSEWHERE = (
+    ": a workflow ends with its own tasks; bind both in one workflow, or bind this one when the other is over"
+    " (jobmon workflow wait ID)"
+)
 #: How many problems one refusal names.
 _MOST_PROBLEMS = 100
 
@@ -61,16 +68,24 @@ def bind_workflow(connection: Connection, settings: Settings, **definition: Any)
     known = binding.find_workflow(connection, definition.get("client_id"), definition.get("request_id"))
     if known is not None:
         asked = definition | ({"expiry_seconds": kept} if "expiry_seconds" in definition else {})
-        differed = [name for name, value in asked.items() if getattr(known, name) != value]
+        differed = _differed(known, asked)
         return BindWorkflowResult(
             Outcome.DUPLICATE, known.id, known.status, known.expiry_seconds, clamped, differed
         )
     try:
-        workflow_id = binding.add_workflow(connection, {**definition, "expiry_seconds": kept})
+        row = as_columns({**definition, "expiry_seconds": kept})
+        workflow_id = binding.add_workflow(connection, row)
     except IntegrityError as taken:
         raise LostRace from taken
     index_attributes(connection, workflow_attribute, [(workflow_id, definition.get("attributes"))])
     return BindWorkflowResult(Outcome.APPLIED, workflow_id, WorkflowStatus.REGISTERED, kept, clamped, [])
+
+
+def _differed(known: Any, asked: dict[str, Any]) -> list[str]:
+    """Return the fields that a known workflow has otherwise; where it is not recorded from where, no directory differs."""
+    has, wanted = as_told(known._mapping), as_told(as_columns(asked))
+    differed = [name for name in asked if has[name] != wanted[name]]
+    return [one for one in differed if one != "working_directory" or has[one] is not None]
 
 
 def kept_seconds(settings: Settings, asked: int | None) -> tuple[int, bool]:
@@ -131,7 +146,8 @@ def _bound(
 
 def digest(task: dict[str, Any]) -> str:
     """Return what tells one definition of a task from another."""
-    definition = {**task, "upstream": sorted(set(task["upstream"]))}
+    given = {name: value for name, value in task.items() if name not in EXECUTION or value is not None}
+    definition = {**given, "upstream": sorted(set(task["upstream"]))}
     return hashlib.blake2b(canonical_json(definition).encode(), digest_size=16).hexdigest()
 
 
@@ -144,17 +160,18 @@ def _add(
     now: Any,
 ) -> dict[str, int]:
     passed_on = {name for name, task in known.items() if task.is_released}
+    defaults = binding.read_defaults(connection, workflow_id) if new else {}
 
     def row(task: dict[str, Any]) -> dict[str, Any]:
+        own = {key: value for key, value in task.items() if key not in _OTHERWISE}
         return {
-            **{key: value for key, value in task.items() if key not in _OTHERWISE},
+            **as_columns(with_defaults(own, defaults)),
             "workflow_id": workflow_id,
             "array_id": array_ids[task["array"]],
-            "status": TASK.initial,
+            **status_values(TASK.initial, now),
             "upstreams_left": len(set(task["upstream"]) - passed_on),
             "definition_digest": digest(task),
             "created_at": now,
-            "updated_at": now,
         }
 
     added = binding.add_tasks(connection, workflow_id, map(row, new))
@@ -191,7 +208,10 @@ def _refuse_inputs_twice(tasks: Sequence[dict[str, Any]]) -> None:
 
 def _refuse_unknown_upstreams(tasks: Sequence[dict[str, Any]], names: set[str]) -> None:
     _refuse(
-        (f"tasks.{position}.upstream.{index}", f"{upstream!r} is no task of this call or of the workflow")
+        (
+            f"tasks.{position}.upstream.{index}",
+            f"{upstream!r} is no task of this call or of the workflow{_ELSEWHERE}",
+        )
         for position, task in enumerate(tasks)
         for index, upstream in enumerate(task["upstream"])
         if upstream not in names

@@ -52,6 +52,7 @@ def queue_some(connection: Connection, workflow_run_id: int, limit: int) -> Queu
     if locked is None:
         raise Unknown("workflow", run.workflow_id)
     dag.release_done(connection, locked.workflow_id)
+    dag.wake_due(connection, locked.workflow_id, locked.now)
     tasks = [] if locked.held else list(_within_limits(connection, locked, limit))
     batches = [queueing.add_batch(connection, locked, members) for members in _batches(tasks)]
     if not batches:

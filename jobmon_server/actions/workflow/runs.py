@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from jobmon_client.states import Outcome, WorkflowRunStatus, WorkflowStatus
+from jobmon_client.states import Outcome, TaskStatus, WorkflowRunStatus, WorkflowStatus
 from jobmon_server.actions.workflow.settle import settle_locked
 from jobmon_server.db.core.clock import seconds_after
 from jobmon_server.db.core.rows import BATCH
 from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.reads.lookups import count_tasks
 from jobmon_server.db.schema.tables import task
 from jobmon_server.db.workflows import dag, task_locks, workflow_locks
 from jobmon_server.db.workflows.workflow_locks import LockedRun, LockedWorkflow
@@ -42,6 +44,17 @@ class StartRunResult:
     status: WorkflowRunStatus
 
 
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a run is started with, and on which terms."""
+
+    next_report_increment: float
+    resume: str | None = None
+    request_id: str | None = None
+    process: dict[str, Any] | None = None
+    takes_over: int | None = None
+
+
 def start_run(
     database: Database,
     workflow_id: int,
@@ -49,65 +62,83 @@ def start_run(
     resume: str | None = None,
     request_id: str | None = None,
     actor: str | None = None,
+    process: dict[str, Any] | None = None,
+    takes_over: int | None = None,
 ) -> StartRunResult:
     """Start a run, after as many bounded transactions as a resume needs.
+
+    `process` is what drives it, in its own words; `takes_over` is the run whose owner the caller knows to be dead.
 
     The last run's `request_id` again gives that run again, so that a call whose reply was lost may be repeated.
     Raises `Unknown`, or `Invalid` while a run is alive, on a workflow with nothing left to do, and without
     `resume` where there was a run.
     """
+    asked = RunRequest(next_report_increment, resume, request_id, process, takes_over)
     while True:
-        started = database.transact(
-            start_or_prepare, workflow_id, next_report_increment, resume, request_id, actor
-        )
+        started = database.transact(start_or_prepare, workflow_id, asked, actor)
         if started is not None:
             return started
 
 
 def start_or_prepare(
-    connection: Connection,
-    workflow_id: int,
-    next_report_increment: float,
-    resume: str | None,
-    request_id: str | None,
-    actor: str | None = None,
+    connection: Connection, workflow_id: int, asked: RunRequest, actor: str | None = None
 ) -> StartRunResult | None:
     """Start a run, or do one batch of what must come before it and return None."""
     locked = workflow_locks.lock_workflow(connection, workflow_id)
     if locked is None:
         raise Unknown("workflow", workflow_id)
-    if locked.run is not None and request_id is not None and locked.run.request_id == request_id:
+    if locked.run is not None and asked.request_id is not None and locked.run.request_id == asked.request_id:
         return StartRunResult(Outcome.DUPLICATE, locked.run.workflow_run_id, locked.run.status)
-    _refuse_to_start(locked, resume)
+    _refuse_to_start(locked, asked)
     locked = _take_over(connection, locked)
     if locked.run is not None:
-        if resume == COLD and _start_afresh(connection, locked, "cold resume", actor) == BATCH:
+        if asked.resume == COLD and _start_afresh(connection, locked, "cold resume", actor) == BATCH:
             return None
         if task_locks.reset_failed(connection, workflow_id, BATCH) == BATCH:
             return None
+        dag.end_delays(connection, workflow_id)
     dag.release_done(connection, workflow_id)
     facts = replace(workflow_locks.read_facts(connection, locked), run_alive=True, ever_run=True)
     status = workflow_status(facts)
     if facts.present and status in RUN_ENDS:
-        raise Invalid(f"Nothing is left to do: the workflow is {status}.", extra={"status": locked.status})
-    run_id = workflow_locks.add_run(connection, locked, next_report_increment, request_id)
+        raise Invalid(_nothing_left(connection, workflow_id, status), extra={"status": locked.status})
+    run_id = workflow_locks.add_run(
+        connection, locked, asked.next_report_increment, asked.request_id, asked.process
+    )
     workflow_locks.write_status(connection, locked, status if facts.present else WorkflowStatus.RUNNING)
     return StartRunResult(Outcome.APPLIED, run_id, WORKFLOW_RUN.initial)
 
 
-def _refuse_to_start(locked: LockedWorkflow, resume: str | None) -> None:
+def _nothing_left(connection: Connection, workflow_id: int, status: WorkflowStatus) -> str:
+    if status is WorkflowStatus.STOPPED:
+        return stopped_problem(connection, workflow_id)
+    return f"Nothing is left to do: the workflow is {status}."
+
+
+def stopped_problem(connection: Connection, workflow_id: int) -> str:
+    """Say that a workflow is stopped, how much of it is not done, and how to run that after all."""
+    counts = count_tasks(connection, [workflow_id]).get(workflow_id, {})
+    left = sum(counts.values()) - counts.get(TaskStatus.DONE.value, 0)
+    return (
+        f"Workflow {workflow_id} is STOPPED with {left} task{'' if left == 1 else 's'} not done. To run them:"
+        f" jobmon rerun {workflow_id} --status STOPPED, then jobmon resume {workflow_id}"
+    )
+
+
+def _refuse_to_start(locked: LockedWorkflow, asked: RunRequest) -> None:
     run = locked.run
     said = {"status": locked.status}
-    if run is not None and run.is_alive and not run.is_overdue:
+    is_dead = run is not None and run.workflow_run_id == asked.takes_over
+    if run is not None and run.is_alive and not run.is_overdue and not is_dead:
         raise Invalid(f"Run {run.workflow_run_id} is alive until {run.report_by} UTC.", extra=said)
     if locked.status is WorkflowStatus.DONE:
         raise Invalid("The workflow is DONE.", extra=said)
-    if run is not None and resume is None:
+    if run is not None and asked.resume is None:
         raise Invalid("There was a run already: say resume, cold or hot.", extra=said)
 
 
 def _take_over(connection: Connection, locked: LockedWorkflow) -> LockedWorkflow:
-    """End the run of an owner that fell silent: nobody has to wait for the reaper."""
+    """End the run of an owner that fell silent, or is known to be dead: nobody has to wait for the reaper."""
     run = locked.run
     if run is None or not run.is_alive:
         return locked

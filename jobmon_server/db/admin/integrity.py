@@ -14,7 +14,7 @@ from jobmon_server.db.schema.tables import edge, task, task_instance, workflow, 
 from jobmon_server.db.schema.tables_control import command, metadata, metric_sample
 from jobmon_server.db.schema.tables_records import error_log, journal
 from jobmon_server.fsm.consistent import CLOSED_AS, live_pairs
-from jobmon_server.fsm.task import LIVE
+from jobmon_server.fsm.task import LIVE, QUEUEABLE
 from jobmon_server.fsm.task_instance import FAILED, TASK_INSTANCE
 from jobmon_server.fsm.workflow import WORKFLOW_RUN
 
@@ -188,6 +188,11 @@ def _() -> Select[Any]:
         .scalar_subquery()
     )
     return select(task.c.id).where(task.c.upstreams_left != left)
+
+
+@_rule("only a task that may be queued waits before it is tried again")
+def _() -> Select[Any]:
+    return select(task.c.id).where(task.c.ready_at.is_not(None), task.c.status.not_in(QUEUEABLE))
 
 
 @_rule("only a DONE task has told its downstreams")

@@ -28,6 +28,11 @@ SPELLED = 17
 Member = tuple[int | None, dict[str, Any]]
 
 
+def status_values(status: Any, now: Any) -> dict[str, Any]:
+    """Return what every write of a status of a task or a workflow writes: the status, and when it changed."""
+    return {"status": status, "status_at": now, "updated_at": now}
+
+
 class _Ids(UserDefinedType[Sequence[int]]):
     """A list of ids, spelled as a whole: SQLAlchemy's own way, one by one, takes three times as long."""
 

@@ -15,7 +15,7 @@ from jobmon_server.db.core.row_packing import Gathered
 from jobmon_server.db.core.rows import RowDict, chunks
 from jobmon_server.db.core.types import Json
 from jobmon_server.db.instances.lock_by_status import LockedQueued
-from jobmon_server.db.schema.tables import array, array_batch, task, task_instance
+from jobmon_server.db.schema.tables import array, array_batch, task, task_instance, workflow
 from jobmon_server.errors import Unknown
 
 _PLACE = ("array_id", "batch_num", "array_step_id")
@@ -29,12 +29,15 @@ _DETAILED = by_index(
     select(
         func.json_array(*_ITSELF, *_OF_INSTANCE, task.c.workflow_id, task.c.name, type_=Json()),
         task.c.command,
+        task.c.working_directory,
+        task.c.environment,
     )
     .join_from(task_instance, task, task.c.id == task_instance.c.task_id)
     .where(with_ids(task_instance)),
     task_instance,
 )
 _NAMES = ("array_step_id", "task_instance_id", "task_id", "workflow_run_id", "attempt", "workflow_id", "name")
+_TOLD = ("command", "working_directory", "environment")
 _OF_BATCH = {
     table: and_(table.c.array_id == bindparam("array_id"), table.c.batch_num == bindparam("batch_num"))
     for table in (array_batch, task_instance)
@@ -52,8 +55,10 @@ _BATCHES = (
         array_batch.c.cluster,
         array_batch.c.queue,
         array_batch.c.requested_resources,
+        workflow.c.environment,
     )
     .join_from(array_batch, array, array.c.id == array_batch.c.array_id)
+    .join(workflow, workflow.c.id == array.c.workflow_id)
     .where(_KEY.in_(bindparam("keys", expanding=True)))
 )
 
@@ -68,8 +73,8 @@ def read_batches(
     members: dict[tuple[int, int], list[RowDict]] = {}
     if detail:
         rows = _read(connection, _DETAILED, [*(one.id for one in waited), *task_instance_ids])
-        for place, command in sorted(rows, key=itemgetter(0)):
-            member = {**dict(zip(_NAMES, place[2:], strict=True)), "command": command}
+        for place, *told in sorted(rows, key=itemgetter(0)):
+            member = {**dict(zip(_NAMES, place[2:], strict=True)), **dict(zip(_TOLD, told, strict=True))}
             members.setdefault((place[0], place[1]), []).append(member)
     else:
         known = [(one.array_id, one.batch_num, one.array_step_id, one.id) for one in waited]

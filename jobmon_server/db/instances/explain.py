@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskStatus
 from jobmon_server.db.core import clock
-from jobmon_server.db.core.rows import RowDict
+from jobmon_server.db.core.rows import RowDict, fetch_rows
 from jobmon_server.db.instances.locking import pair_of
 from jobmon_server.db.reads.lookups import read_journal
 from jobmon_server.db.schema.tables import (
@@ -48,30 +49,42 @@ class ExplainedInstance:
     decisions: list[RowDict]
 
 
+@dataclass(frozen=True, slots=True)
+class ExplainedTask:
+    """One task as it stands at `now`, what it waits for, and some of the upstreams that are not DONE."""
+
+    waiting: QueueConditions
+    row: dict[str, Any]
+    upstreams: list[RowDict]
+    now: datetime
+
+
 _current = task_instance.alias("current_instance")
+#: What decides whether a task can be queued.
+_OF_TASK = (
+    task.c.workflow_id,
+    task.c.name,
+    task.c.array_id.label("task_array_id"),
+    task.c.status.label("task_status"),
+    task.c.num_attempts,
+    task.c.max_attempts,
+    task.c.num_refunds,
+    task.c.upstreams_left,
+    task.c.ready_at,
+    array.c.name.label("array_name"),
+    array.c.max_concurrently_running.label("array_limit"),
+    workflow.c.status.label("workflow_status"),
+    workflow.c.held,
+    workflow.c.max_concurrently_running.label("workflow_limit"),
+    workflow_run.c.id.label("last_run_id"),
+    workflow_run.c.status.label("last_run_status"),
+    _current.c.id.label("current_id"),
+    _current.c.status.label("current_status"),
+    clock.now().label("now"),
+)
+_IS_CURRENT = (_current.c.task_id == task.c.id) & (_current.c.attempt == task.c.last_attempt)
 _STANDING = (
-    select(
-        task_instance,
-        task.c.workflow_id,
-        task.c.name,
-        task.c.array_id.label("task_array_id"),
-        task.c.status.label("task_status"),
-        task.c.num_attempts,
-        task.c.max_attempts,
-        task.c.num_refunds,
-        task.c.upstreams_left,
-        array.c.name.label("array_name"),
-        array.c.max_concurrently_running.label("array_limit"),
-        workflow.c.status.label("workflow_status"),
-        workflow.c.held,
-        workflow.c.max_concurrently_running.label("workflow_limit"),
-        workflow_run.c.id.label("last_run_id"),
-        workflow_run.c.status.label("last_run_status"),
-        _current.c.id.label("current_id"),
-        _current.c.status.label("current_status"),
-        array_batch.c.queue,
-        clock.now().label("now"),
-    )
+    select(task_instance, *_OF_TASK, array_batch.c.queue)
     .join_from(task_instance, task, task.c.id == task_instance.c.task_id)
     .join(
         array_batch,
@@ -80,8 +93,16 @@ _STANDING = (
     )
     .join(array, array.c.id == task.c.array_id)
     .join(workflow, workflow.c.id == task.c.workflow_id)
-    .join(_current, (_current.c.task_id == task.c.id) & (_current.c.attempt == task.c.last_attempt))
+    .join(_current, _IS_CURRENT)
     .outerjoin(workflow_run, workflow_run.c.id == workflow.c.last_run_id)
+)
+_TASK = (
+    select(task.c.id.label("task_id"), task.c.status_at, *_OF_TASK)
+    .join_from(task, array, array.c.id == task.c.array_id)
+    .join(workflow, workflow.c.id == task.c.workflow_id)
+    .outerjoin(_current, _IS_CURRENT)
+    .outerjoin(workflow_run, workflow_run.c.id == workflow.c.last_run_id)
+    .where(workflow.c.deleted_at.is_(None))
 )
 
 
@@ -101,12 +122,24 @@ def read_standing(connection: Connection, task_instance_id: int) -> ExplainedIns
     )
 
 
-def _waiting(connection: Connection, row: Row[Any]) -> QueueConditions:
+def read_task_standing(connection: Connection, task_id: int) -> ExplainedTask:
+    """Read all that the explanation of a task tells. Raises `Unknown`."""
+    row = connection.execute(_TASK.where(task.c.id == task_id)).one_or_none()
+    if row is None:
+        raise Unknown("task", task_id)
+    upstreams = _unfinished(connection, task_id) if row.upstreams_left else []
+    return ExplainedTask(_waiting(connection, row, upstreams), dict(row._mapping), upstreams, row.now)
+
+
+def _waiting(connection: Connection, row: Any, upstreams: Sequence[RowDict] | None = None) -> QueueConditions:
     run_alive = row.last_run_status in WORKFLOW_RUN.live
+    if upstreams is None:
+        upstreams = _unfinished(connection, row.task_id) if row.upstreams_left else []
     return QueueConditions(
         task=row.task_status,
         upstreams_left=row.upstreams_left,
-        upstreams=_unfinished(connection, row.task_id) if row.upstreams_left else (),
+        upstreams=tuple(f"task {one['task_id']} ({one['name']}) is {one['status']}" for one in upstreams),
+        delay=None if row.ready_at is None else (row.ready_at - row.now).total_seconds(),
         held=row.held,
         run_id=row.last_run_id if run_alive else None,
         living_instance_id=row.current_id if row.current_status in TASK_INSTANCE.live else None,
@@ -114,15 +147,15 @@ def _waiting(connection: Connection, row: Row[Any]) -> QueueConditions:
     )
 
 
-def _unfinished(connection: Connection, task_id: int) -> tuple[str, ...]:
+def _unfinished(connection: Connection, task_id: int) -> list[RowDict]:
     statement = (
-        select(task.c.id, task.c.name, task.c.status)
+        select(task.c.id.label("task_id"), task.c.name, task.c.status)
         .join_from(edge, task, task.c.id == edge.c.upstream_id)
         .where(edge.c.downstream_id == task_id, task.c.status != TaskStatus.DONE)
         .order_by(task.c.id)
         .limit(MOST_UPSTREAMS)
     )
-    return tuple(f"task {one.id} ({one.name}) is {one.status}" for one in connection.execute(statement))
+    return fetch_rows(connection, statement)
 
 
 def _limits(connection: Connection, row: Row[Any]) -> list[Limit]:

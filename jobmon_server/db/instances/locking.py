@@ -21,6 +21,7 @@ from jobmon_server.db.core import clock
 from jobmon_server.db.core.guarded_update import with_ids
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.prepared import PreparedStatement
+from jobmon_server.db.instances.assignments import OF_INSTANCE, OF_TASK, assignment_of
 from jobmon_server.db.instances.rows import (
     INSTANCE,
     INSTANCES,
@@ -33,10 +34,6 @@ from jobmon_server.db.instances.rows import (
 )
 from jobmon_server.db.schema.tables import task, task_instance
 from jobmon_server.fsm.plan import By, Pair
-
-#: What a worker needs beside the packed columns to start its command, fetched by the same locking statements.
-_ASSIGNED_INSTANCE = (task_instance.c.stdout, task_instance.c.stderr)
-_ASSIGNED_TASK = (task.c.command, task.c.requested_resources)
 
 
 # Not frozen, as are no others that are made for each report: that would take three times as long.
@@ -59,6 +56,7 @@ class Locked:
     status_at: datetime | None = None
     pending_commands: int = 0
     metric_samples: int = 0
+    has_retry_delay: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +89,13 @@ def _many(table: Table, packed: Any, columns: Sequence[Any], *, wait: bool) -> S
 _BOTH = (False, True)
 #: By whether what a worker needs is fetched too, and whether a row that is locked is waited for.
 _LOCK_ONE = {
-    (assigned, wait): PreparedStatement(
-        _one((*_ASSIGNED_INSTANCE, *_ASSIGNED_TASK) if assigned else (), wait=wait)
-    )
+    (assigned, wait): PreparedStatement(_one((*OF_INSTANCE, *OF_TASK) if assigned else (), wait=wait))
     for assigned, wait in product(_BOTH, _BOTH)
 }
 _LOCK_INSTANCES = {
-    wait: PreparedStatement(_many(task_instance, INSTANCE.column, _ASSIGNED_INSTANCE, wait=wait))
-    for wait in _BOTH
+    wait: PreparedStatement(_many(task_instance, INSTANCE.column, OF_INSTANCE, wait=wait)) for wait in _BOTH
 }
-_LOCK_TASKS = PreparedStatement(_many(task, TASK.column, _ASSIGNED_TASK, wait=False))
+_LOCK_TASKS = PreparedStatement(_many(task, TASK.column, OF_TASK, wait=False))
 #: All rows as one value: no ORDER BY is needed, the index that is named gives them by id.
 _LIST_INSTANCES = {
     wait: PreparedStatement(
@@ -131,7 +126,7 @@ def lock(
         return None
     instance, its_task, *assigned = rows[0]
     was, task_was = INSTANCE.unpack(instance), TASK.unpack(its_task)
-    return _locked(was, task_was, was.now, _assignment(was, task_was, *assigned) if assignment else None)
+    return _locked(was, task_was, was.now, assignment_of(was, task_was, assigned) if assignment else None)
 
 
 def lock_many(
@@ -174,14 +169,16 @@ def _listed(connection: Connection, ids: Sequence[int], *, wait: bool) -> Locked
         if task_id not in tasks:
             passed_over.append(one)
             continue
-        _, workflow_id, *task_standing = tasks[task_id]
+        _, workflow_id, retry_seconds, *task_standing = tasks[task_id]
         report_by = due and datetime.fromisoformat(due)
         standing = (*row[OWN:], *task_standing, report_by is not None and report_by < now)
         pair = alike.get(standing)
         if pair is None:
             pair = alike[standing] = pair_of_row(standing)
         own = (report_by, increment, distributor, bool(is_started), now, None, datetime.fromisoformat(since))
-        pairs[one] = Locked(one, task_id, workflow_id, step, attempt, pair, *own, *counts)
+        locked = Locked(one, task_id, workflow_id, step, attempt, pair, *own, *counts)
+        locked.has_retry_delay = retry_seconds is not None
+        pairs[one] = locked
     return LockedMany(pairs, tuple(passed_over))
 
 
@@ -202,7 +199,7 @@ def _with_tasks(connection: Connection, instances: Sequence[tuple[Any, ...]]) ->
             passed_over.append(was.id)
             continue
         its_task, task_assigned = tasks[was.task_id]
-        told = _assignment(was, its_task, *assigned, *task_assigned)
+        told = assignment_of(was, its_task, (*assigned, *task_assigned))
         pairs[was.id] = _locked(was, its_task, now, told)
     return LockedMany(pairs, tuple(passed_over))
 
@@ -243,24 +240,5 @@ def _locked(
         status_at=instance.status_at,
         pending_commands=instance.pending_commands,
         metric_samples=instance.metric_samples,
+        has_retry_delay=its_task.retry_seconds is not None,
     )
-
-
-def _assignment(
-    instance: InstanceRow, its_task: TaskRow, stdout: str, stderr: str, command: str, resources: Any
-) -> dict[str, Any]:
-    return {
-        "task_instance_id": instance.id,
-        "task_id": instance.task_id,
-        "workflow_id": its_task.workflow_id,
-        "workflow_run_id": instance.workflow_run_id,
-        "array_id": instance.array_id,
-        "batch_num": instance.batch_num,
-        "array_step_id": instance.array_step_id,
-        "attempt": instance.attempt,
-        "name": its_task.name,
-        "command": command,
-        "requested_resources": resources,
-        "stdout": stdout,
-        "stderr": stderr,
-    }

@@ -51,6 +51,7 @@ class TaskRow(NamedTuple):
     max_attempts: int
     num_refunds: int
     name: str
+    retry_seconds: float | None
 
 
 _INSTANCE_COLUMNS = [task_instance.c[name] for name in InstanceRow._fields if name != "now"]
@@ -75,9 +76,10 @@ INSTANCES = _listed(
     *(task_instance.c[name] for name in ("pending_commands", "metric_samples")),
     *(task_instance.c[name] for name in ("status", "status_by", "worker_id", "orphan", "requeue")),
 )
-#: Its id and its workflow's, then what is planned from.
+#: Its id and its workflow's, its delay, then what is planned from.
 TASKS = _listed(
-    *(task.c[name] for name in ("id", "workflow_id", "status", "num_attempts", "max_attempts", "num_refunds"))
+    *(task.c[name] for name in ("id", "workflow_id", "retry_seconds")),
+    *(task.c[name] for name in ("status", "num_attempts", "max_attempts", "num_refunds")),
 )
 _INSTANCE_STATUS: Callable[[str], Any] = StatusType(TaskInstanceStatus).member
 _TASK_STATUS: Callable[[str], Any] = StatusType(TaskStatus).member

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import Reporter, TaskInstanceStatus, TaskStatus, WorkflowStatus
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.rows import RowDict, fetch_rows
+from jobmon_server.db.schema.execution import as_told
 from jobmon_server.db.schema.tables import (
     array,
     array_batch,
@@ -155,7 +156,7 @@ def read_task(connection: Connection, task_id: int) -> RowDict:
         .order_by(task_input.c.name)
     )
     return {
-        **row,
+        **as_told(row),
         "task_instance_ids": list(connection.execute(instances).scalars()),
         "upstream_ids": list(connection.execute(upstream).scalars()),
         "inputs": fetch_rows(connection, inputs),
@@ -180,13 +181,14 @@ def read_workflow(connection: Connection, workflow_id: int) -> RowDict:
             *columns,
             workflow.c.last_run_id.label("workflow_run_id"),
             workflow_run.c.status.label("workflow_run_status"),
+            workflow_run.c.process.label("workflow_run_process"),
             last_told.label("callback_status"),
         )
         .outerjoin(workflow_run, workflow_run.c.id == workflow.c.last_run_id)
         .where(workflow.c.id == workflow_id, workflow.c.deleted_at.is_(None))
     )
     (row,) = as_shown(connection, [_one(connection, statement, "workflow", workflow_id)])
-    return {**row, "tasks": count_tasks(connection, [workflow_id]).get(workflow_id, {})}
+    return {**as_told(row), "tasks": count_tasks(connection, [workflow_id]).get(workflow_id, {})}
 
 
 def workflow_status(connection: Connection, workflow_id: int) -> WorkflowStatus:

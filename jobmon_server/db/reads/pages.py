@@ -38,6 +38,8 @@ def list_tasks(
             task.c.max_attempts,
             task.c.command,
             task.c.cluster,
+            task.c.status_at,
+            task.c.ready_at,
             task_instance.c.id.label("task_instance_id"),
             task_instance.c.status.label("task_instance_status"),
             task_instance.c.nodename,

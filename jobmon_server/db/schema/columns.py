@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ForeignKey, MetaData, Table, false
+from sqlalchemy import Boolean, Column, Double, ForeignKey, MetaData, Table, false
 
-from jobmon_server.db.core.types import Id
+from jobmon_server.db.core.types import ExactText, Id, Json
 
 metadata = MetaData(
     naming_convention={
@@ -56,6 +56,17 @@ def parent(name: str, target: str) -> Column[int]:
 def flag(name: str) -> Column[bool]:
     """Make a column that is true or false, false at first."""
     return Column(name, Boolean(create_constraint=True, name=name), nullable=False, server_default=false())
+
+
+def execution_columns() -> list[Column[Any]]:
+    """Make the columns that say how commands run: where, with what environment, and how long after a failure."""
+    return [
+        Column("working_directory", ExactText),
+        Column("environment", Json),
+        Column("retry_seconds", Double),
+        Column("retry_factor", Double),
+        Column("retry_jitter", Double),
+    ]
 
 
 def plain_table(name: str, *parts: Any) -> Table:

@@ -40,6 +40,7 @@ from jobmon_server.db.core.types import (
 from jobmon_server.db.schema.columns import (
     NAME_LENGTH,
     REASON_LENGTH,
+    execution_columns,
     flag,
     member,
     new_table,
@@ -70,6 +71,8 @@ workflow = new_table(
     Column("max_concurrently_running", Integer),
     Column("attributes", Json),
     Column("callback_url", FreeText),
+    # Where its commands run, and what is added to their environment; tasks may say otherwise.
+    *execution_columns(),
     # A path or a digest of the configuration that it was made from; nobody here reads it.
     Column("configuration", Exact(NAME_LENGTH)),
     # Who bound it, as his token says; null without authentication.
@@ -85,6 +88,7 @@ workflow = new_table(
     Column("deleted_at", Instant),
     # The run that was started last. No foreign key: the two tables would each need the other first.
     Column("last_run_id", Id),
+    Column("status_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("client_id", "request_id"),
@@ -110,6 +114,8 @@ workflow_run = new_table(
     Column("report_by", Instant),
     Column("next_report_increment", Double, nullable=False),
     Column("request_id", Exact(NAME_LENGTH)),
+    # The process that drives it, as it names itself: who comes after it on its machine can see that it is dead.
+    Column("process", Json),
     Column("reason", FreeText),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
@@ -166,6 +172,11 @@ task = new_table(
     Column("resource_scales", Json),
     Column("fallback_queues", Json),
     Column("attributes", Json),
+    # The workflow's directory where it names none; its own environment: null where neither has any.
+    *execution_columns(),
+    # While it waits before it is tried again: until when.
+    Column("ready_at", Instant),
+    Column("status_at", Instant),
     # Of its definition what has been changed since, as it was bound; null while nothing has.
     Column("bound_as", Json),
     Column("definition_digest", Word(64), nullable=False),
@@ -184,6 +195,8 @@ Index(
     task.c.status,
     task.c.released,
     task.c.upstreams_left,
+    # Null but for a task in its delay: what can be queued now is one range, in order.
+    task.c.ready_at,
     task.c.priority.desc(),
     task.c.id,
 )

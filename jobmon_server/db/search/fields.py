@@ -78,8 +78,8 @@ _HIDDEN = {
     "status_by",
     "deleted_at",
 }
-_HEAVY = {"stdout_log", "stderr_log", "result"}
-_SHOWN_TEXTS = {"stdout_log", "stderr_log", "command"}
+_HEAVY = {"stdout_log", "stderr_log", "result", "environment"}
+_SHOWN_TEXTS = {"stdout_log", "stderr_log", "command", "working_directory"}
 _OF_WORKFLOW = ("client_id", "request_id", "owner", "owner_group", "tenant")
 _OF_CURRENT = ("nodename", "started_at", "finished_at", "usage")
 
@@ -176,14 +176,15 @@ SUMMARY: Mapping[Entity, tuple[str, ...]] = {
         "status",
         "created_at",
         "updated_at",
+        "status_at",
         "finished_at",
         "owner",
         "tenant",
     ),
     Entity.TASK: (
         *("task_id", "workflow_id", "name", "type", "array", "status", "num_attempts", "max_attempts"),
-        *("command", "cluster", "queue", "priority", "created_at", "updated_at", "task_instance_id"),
-        *("task_instance_status", *_OF_CURRENT),
+        *("command", "cluster", "queue", "priority", "created_at", "updated_at", "status_at", "ready_at"),
+        *("task_instance_id", "task_instance_status", *_OF_CURRENT),
     ),
     Entity.TASK_INSTANCE: (
         *("task_instance_id", "task_id", "workflow_id", "workflow_run_id", "name", "array_id", "batch_num"),

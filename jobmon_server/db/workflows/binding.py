@@ -11,7 +11,9 @@ from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db.core import clock
+from jobmon_server.db.core.guarded_update import status_values
 from jobmon_server.db.core.types import inserted_id
+from jobmon_server.db.schema.execution import as_columns, as_told
 from jobmon_server.db.schema.tables import array, edge, task, workflow
 from jobmon_server.fsm.workflow import WORKFLOW
 
@@ -45,8 +47,15 @@ def find_workflow(connection: Connection, client_id: str | None, request_id: str
 def add_workflow(connection: Connection, definition: dict[str, Any]) -> int:
     """Insert a workflow."""
     now = clock.read_clock(connection)
-    row = {**definition, "status": WORKFLOW.initial, "created_at": now, "updated_at": now}
+    row = {**definition, **status_values(WORKFLOW.initial, now), "created_at": now}
     return inserted_id(connection.execute(insert(workflow).values(row)))
+
+
+def read_defaults(connection: Connection, workflow_id: int) -> dict[str, Any]:
+    """Return what a workflow says of how its tasks run; it never changes."""
+    columns = [workflow.c[name] for name in as_columns({})]
+    row = connection.execute(select(*columns).where(workflow.c.id == workflow_id)).mappings().one()
+    return as_told(dict(row))
 
 
 def known_tasks(connection: Connection, workflow_id: int, names: Iterable[str]) -> dict[str, KnownTask]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, func, select, type_coerce, update
@@ -116,6 +117,40 @@ def _step(connection: Connection, downstream_ids: Iterable[int], step: int) -> N
             connection.execute(_STEP, {"ids": batch, "step": step * count})
 
 
+_DUE = by_index(
+    select(task.c.id)
+    .where(
+        task.c.workflow_id == bindparam("workflow_id"),
+        task.c.status == bindparam("status"),
+        task.c.released == 0,
+        task.c.upstreams_left == 0,
+        task.c.ready_at <= bindparam("now", type_=task.c.ready_at.type),
+    )
+    .order_by(task.c.ready_at)
+    .limit(BATCH),
+    task,
+    "ix_task_schedule",
+)
+_WAKE = update(task).where(with_ids(task), task.c.ready_at.is_not(None)).values(ready_at=None)
+
+
+def wake_due(connection: Connection, workflow_id: int, now: datetime) -> None:
+    """End the delay of every task that has waited for its time: each is written once, those that wait on are not read."""
+    for status in sorted(QUEUEABLE):
+        facts = {"workflow_id": workflow_id, "status": status, "now": now}
+        while ids := sorted(connection.execute(_DUE, facts).scalars()):
+            connection.execute(_WAKE, {"ids": ids})
+
+
+def end_delays(connection: Connection, workflow_id: int) -> None:
+    """End the delay of every task of a workflow, whatever its time."""
+    for status in sorted(QUEUEABLE):
+        delayed = update(task).where(
+            task.c.workflow_id == workflow_id, task.c.status == status, task.c.ready_at.is_not(None)
+        )
+        connection.execute(delayed.values(ready_at=None))
+
+
 class ReadyTask(NamedTuple):
     """A task that can be queued: where it stands in the queue, and what its batch must have in common with it."""
 
@@ -163,6 +198,8 @@ _READY = by_index(
         task.c.status == bindparam("status"),
         task.c.released == 0,
         task.c.upstreams_left == 0,
+        # What was in its delay and is no more has been woken under the same lock.
+        task.c.ready_at.is_(None),
         task.c.array_id.not_in(bindparam("full", expanding=True)),
         task_instance.c.id.is_(None) | task_instance.c.status.in_(TASK_INSTANCE.terminal),
     )

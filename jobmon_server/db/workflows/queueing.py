@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Reporter, TaskStatus
 from jobmon_server.db.core.after_commit import count_after_commit
-from jobmon_server.db.core.guarded_update import with_ids
+from jobmon_server.db.core.guarded_update import status_values, with_ids
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.row_packing import Gathered
 from jobmon_server.db.core.transaction import LostRace
@@ -77,10 +77,9 @@ _MOVE = (
     update(task)
     .where(_IDS, task.c.status == bindparam("was", type_=task.c.status.type))
     .values(
-        status=TaskStatus.QUEUED,
+        **status_values(TaskStatus.QUEUED, _NOW),
         num_attempts=task.c.num_attempts + 1,
         last_attempt=task.c.last_attempt + 1,
-        updated_at=_NOW,
     )
 )
 _RUN, _NUMBER = bindparam("workflow_run_id", type_=Id), bindparam("batch_num", type_=Id)

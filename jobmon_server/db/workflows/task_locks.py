@@ -13,8 +13,9 @@ from sqlalchemy.engine import Connection, Row
 from jobmon_client.states import Outcome, ReasonCode, Reporter, TaskInstanceStatus, TaskStatus
 from jobmon_server.db.core import clock
 from jobmon_server.db.core.after_commit import count_after_commit
-from jobmon_server.db.core.guarded_update import update_many
+from jobmon_server.db.core.guarded_update import status_values, update_many
 from jobmon_server.db.core.planner_hints import by_index
+from jobmon_server.db.core.rows import RowDict, fetch_rows
 from jobmon_server.db.core.transaction import LostRace
 from jobmon_server.db.schema.tables import task, task_instance
 from jobmon_server.db.schema.tables_records import error_log, journal
@@ -55,6 +56,12 @@ def statuses(connection: Connection, task_ids: Sequence[int]) -> dict[int, TaskS
     """Return the statuses of those of these tasks that there are; at most one transaction's size is asked for."""
     statement = select(task.c.id, task.c.status).where(task.c.id.in_(task_ids))
     return {row.id: row.status for row in connection.execute(statement)}
+
+
+def named(connection: Connection, task_ids: Sequence[int]) -> list[RowDict]:
+    """Return the names and statuses of some tasks, by id."""
+    statement = select(task.c.id.label("task_id"), task.c.name, task.c.status)
+    return fetch_rows(connection, statement.where(task.c.id.in_(task_ids)).order_by(task.c.id))
 
 
 def find(connection: Connection, workflow_id: int, condition: ColumnElement[bool], limit: int) -> list[int]:
@@ -120,6 +127,7 @@ _TASK = (
     task.c.status,
     task.c.num_attempts,
     task.c.last_attempt,
+    task.c.ready_at,
     clock.now().label("now"),
 )
 
@@ -148,7 +156,9 @@ def _subject(its_task: Row[Any], instance: Row[Any] | None, now: Any) -> LockedT
         None if instance is None else instance.id,
         None if instance is None else instance.next_report_increment,
         now,
-        TaskWithInstance(its_task.status, status, requeue, its_task.num_attempts),
+        TaskWithInstance(
+            its_task.status, status, requeue, its_task.num_attempts, delayed=its_task.ready_at is not None
+        ),
         None if instance is None else instance.status_at,
     )
 
@@ -187,9 +197,11 @@ def _noted(was: LockedTaskWithInstance, act: Act) -> CommittedMove:
 
 
 def _task_values(was: LockedTaskWithInstance, act: Act) -> dict[str, Any]:
-    if (act.task, act.num_attempts) == (was.subject.task, was.subject.num_attempts):
+    same = (act.task, act.num_attempts) == (was.subject.task, was.subject.num_attempts)
+    if same and not act.ends_delay:
         return {}
-    return {"status": act.task, "num_attempts": act.num_attempts, "updated_at": was.now}
+    moved = status_values(act.task, was.now) if act.task is not was.subject.task else {"updated_at": was.now}
+    return {**moved, "num_attempts": act.num_attempts, "ready_at": None}
 
 
 def _instance_values(was: LockedTaskWithInstance, act: Act) -> dict[str, Any]:
@@ -259,11 +271,8 @@ def reset_failed(connection: Connection, workflow_id: int, limit: int) -> int:
     """Send up to `limit` tasks that failed for good back to REGISTERING with attempts 0; return how many."""
     ids = find(connection, workflow_id, task.c.status == TaskStatus.ERROR_FATAL, limit)
     if ids:
-        values = {
-            "status": TaskStatus.REGISTERING,
-            "num_attempts": 0,
-            "updated_at": clock.read_clock(connection),
-        }
+        now = clock.read_clock(connection)
+        values = {**status_values(TaskStatus.REGISTERING, now), "num_attempts": 0}
         statement = update(task).where(task.c.id.in_(ids), task.c.status == TaskStatus.ERROR_FATAL)
         connection.execute(statement.values(values))
     return len(ids)

@@ -18,6 +18,7 @@ from jobmon_client.states import (
     WorkflowStatus,
 )
 from jobmon_server.db.core import clock
+from jobmon_server.db.core.guarded_update import status_values
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.prepared import PreparedStatement
 from jobmon_server.db.core.transaction import LostRace
@@ -212,7 +213,7 @@ def write_status(connection: Connection, locked: LockedWorkflow, status: Workflo
 
     The only writer of it, and so the only one who has news for the callback URL.
     """
-    values: dict[str, Any] = {"status": status, "updated_at": locked.now}
+    values = status_values(status, locked.now) if status is not locked.status else {"updated_at": locked.now}
     if status in WORKFLOW_OVER:
         values |= {
             "finished_at": locked.now,
@@ -250,7 +251,11 @@ def hold(connection: Connection, workflow_id: int, *, held: bool) -> None:
 
 
 def add_run(
-    connection: Connection, locked: LockedWorkflow, next_report_increment: float, request_id: str | None
+    connection: Connection,
+    locked: LockedWorkflow,
+    next_report_increment: float,
+    request_id: str | None,
+    process: dict[str, Any] | None = None,
 ) -> int:
     """Start a run and make it the workflow's last."""
     values = {
@@ -259,6 +264,7 @@ def add_run(
         "report_by": clock.seconds_after(locked.now, next_report_increment),
         "next_report_increment": next_report_increment,
         "request_id": request_id,
+        "process": process,
         "created_at": locked.now,
         "updated_at": locked.now,
     }

@@ -72,10 +72,12 @@ class Step(Schema):
     name = Text()
     command = Text()
     attempt = Count()
+    working_directory = Text(allow_none=True)
+    environment = Attributes(allow_none=True)
 
 
 class ClaimedBatch(Schema):
-    """Instances that can be submitted as one array."""
+    """Instances that can be submitted as one array; `environment` is their workflow's, an instance's own goes over it."""
 
     array_id = Id(required=True)
     array_name = Text(required=True)
@@ -83,6 +85,7 @@ class ClaimedBatch(Schema):
     cluster = Text(required=True)
     queue = Text(required=True)
     requested_resources = Attributes(required=True, allow_none=True)
+    environment = Attributes(required=True, allow_none=True)
     task_instances = fields.List(fields.Nested(Step), required=True)
 
 

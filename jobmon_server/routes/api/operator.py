@@ -10,12 +10,13 @@ from marshmallow import ValidationError, fields
 from jobmon_client.states import Outcome, TaskStatus, WorkflowStatus
 from jobmon_server.actions.operator import acts
 from jobmon_server.actions.operator.acts import ActOperation, ActVerdict
-from jobmon_server.actions.operator.cascade import rerun_all_below
+from jobmon_server.actions.operator.cascade import begun_children, rerun_all_below
 from jobmon_server.actions.operator.what_if import predict_status
 from jobmon_server.actions.workflow.settle import recompute
 from jobmon_server.fsm.acts import ACTS
 from jobmon_server.routes.fields.base import LARGEST_ID, Count, Flag, Id, Plain, Schema, WordField
 from jobmon_server.routes.http.endpoint import actor, blueprint, database, post, read, reply, transact
+from jobmon_server.routes.schemas.explanation import Upstream
 from jobmon_server.routes.schemas.replies import RunReply
 from jobmon_server.routes.schemas.requests import Why
 
@@ -24,10 +25,16 @@ MOST_SUPPOSED = 1_000
 
 
 class Acted(RunReply):
-    """What became of an act: how many tasks it changed, and which."""
+    """What became of an act: how many tasks it changed, and which.
+
+    `hold_changed` if a workflow is held now and was not, or the other way round; `begun_below` are tasks below one that
+    is retried which have begun, and do not run again with it.
+    """
 
     applied = Count(required=True)
     task_ids = fields.List(Id(), required=True)
+    hold_changed = Flag()
+    begun_below = fields.List(fields.Nested(Upstream))
 
 
 class WhyAndWhatElse(Why):
@@ -78,7 +85,7 @@ class Recomputed(RunReply):
     released = Count(required=True)
 
 
-def acted(verdict: ActVerdict, *allowed: str) -> Response:
+def acted(verdict: ActVerdict, *allowed: str, **more: Any) -> Response:
     """Reply to an act; a refused one names the statuses of a task that it takes, if it depends on them alone."""
     body: dict[str, Any] = {
         "outcome": verdict.outcome,
@@ -86,12 +93,13 @@ def acted(verdict: ActVerdict, *allowed: str) -> Response:
         "applied": len(verdict.task_ids),
     }
     if verdict.outcome is Outcome.INVALID:
-        body["message"] = verdict.problem or f"There is nothing to do to what is {verdict.status}."
+        body["message"] = verdict.problem or f"Nothing of it can be changed: it is {verdict.status}."
         named = f"a task's must be one of: {', '.join(sorted(allowed))}"
         body["details"] = [{"field": "status", "problem": named}] if allowed else []
     else:
         body["task_ids"] = verdict.task_ids
-    return reply(body)
+        body |= {"hold_changed": True} if verdict.hold_changed else {}
+    return reply(body | more)
 
 
 def _route(verb: str) -> None:
@@ -110,12 +118,20 @@ def _route(verb: str) -> None:
     for view, of in ((on_task, "task"), (on_workflow, "workflow")):
         view.__name__, view.__doc__ = f"{verb}_{of}", ACTS[verb].plan.__doc__
     post(operator, f"/workflow/<id:workflow_id>/{verb}", body=Why, reply=Acted)(on_workflow)
-    if verb != "rerun":
+    if verb not in {"retry", "rerun"}:
         post(operator, f"/task/<id:task_id>/{verb}", body=Why, reply=Acted)(on_task)
 
 
 for _verb in ACTS:
     _route(_verb)
+
+
+@post(operator, "/task/<id:task_id>/retry", body=Why, reply=Acted)
+def retry_task(task_id: int, **facts: Any) -> Response:
+    """Give a task that failed for good its attempts again; what has begun below it is named, and does not run again."""
+    verdict = acts.do_to_task(database(), task_id, ActOperation("retry", actor=actor(), **facts))
+    below = read(begun_children, task_id) if verdict.outcome is Outcome.APPLIED else []
+    return acted(verdict, *ACTS["retry"].sources, **({"begun_below": below} if below else {}))
 
 
 @post(operator, "/task/<id:task_id>/rerun", body=WhyAndWhatElse, reply=Acted)

@@ -9,6 +9,7 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from jobmon_client.states import TaskStatus
 from jobmon_server.actions.operator.explain import explain as explained
+from jobmon_server.actions.operator.explain import explain_task as explained_task
 from jobmon_server.db.reads import lookups as queries
 from jobmon_server.db.reads import pages
 from jobmon_server.db.search import lookup
@@ -17,7 +18,7 @@ from jobmon_server.routes.fields.base import Id, ListOf, Name, Schema, Text, Wor
 from jobmon_server.routes.fields.query_params import Attempt, Digits, Words
 from jobmon_server.routes.http.endpoint import blueprint, get, post, read, reply
 from jobmon_server.routes.schemas import resources
-from jobmon_server.routes.schemas.explanation import Explanation
+from jobmon_server.routes.schemas.explanation import Explanation, TaskExplanation
 from jobmon_server.routes.schemas.list_query import DetailLevel
 from jobmon_server.routes.schemas.selection import exactly_one
 
@@ -60,6 +61,12 @@ def journal(task_instance_id: int) -> Response:
 def explain(task_instance_id: int) -> Response:
     """Why an instance is where it is, what may come, what comes by itself and when."""
     return reply(read(explained, task_instance_id))
+
+
+@get(reads, "/task/<id:task_id>/explain", reply=TaskExplanation)
+def explain_task(task_id: int) -> Response:
+    """Why a task does not run: which upstreams keep it, its delay, a hold, a limit, a run that is missing."""
+    return reply(read(explained_task, task_id))
 
 
 @get(reads, "/task_instance/<id:task_instance_id>/task_instance_error_log", reply=resources.ErrorLog)

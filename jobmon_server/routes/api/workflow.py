@@ -24,6 +24,7 @@ from jobmon_server.routes.fields.base import (
     Text,
     Whole,
 )
+from jobmon_server.routes.fields.execution import Environment, RetryDelayField, WorkingDirectory
 from jobmon_server.routes.fields.quantities import Scales
 from jobmon_server.routes.http.endpoint import (
     actor,
@@ -74,6 +75,9 @@ class NewWorkflow(Schema):
     max_concurrently_running = Whole(minimum=0, maximum=LARGEST_LIMIT)
     callback_url = CallbackUrl()
     expiry_seconds = Whole(minimum=0, maximum=LARGEST_EXPIRY)
+    working_directory = WorkingDirectory(allow_none=True)
+    environment = Environment(allow_none=True)
+    retry_delay = RetryDelayField(allow_none=True)
 
     @validates_schema(skip_on_field_errors=True)
     def both_or_neither(self, data: dict[str, Any], **_: Any) -> None:
@@ -114,6 +118,9 @@ class NewTask(Schema):
     priority = Whole(minimum=-(2**31), maximum=2**31 - 1, load_default=0)
     attributes = Attributes(load_default=None, allow_none=True)
     inputs = ListOf(Name(), maximum=MOST_INPUTS, load_default=list)
+    working_directory = WorkingDirectory(allow_none=True)
+    environment = Environment(allow_none=True)
+    retry_delay = RetryDelayField(allow_none=True)
 
 
 class NewTasks(Schema):
@@ -147,10 +154,25 @@ def bind_tasks(workflow_id: int, **definition: Any) -> Response:
     return reply(body, 201 if bound.num_new else 200)
 
 
+class OwnerProcess(Schema):
+    """The process that drives a run, in its own words."""
+
+    host = Name(required=True)
+    boot_id = Name(required=True)
+    pid_namespace = Name(required=True)
+    pid = Id(required=True)
+    started = ExactField(0, 255, required=True)
+
+
 class NewRun(Deadline):
-    """A run to start; `resume` says what becomes of what a former run left: `cold` kills it, `hot` adopts it."""
+    """A run to start; `resume` says what becomes of what a former run left: `cold` kills it, `hot` adopts it.
+
+    `takes_over` is the former run, where the caller knows that the process of its owner is dead.
+    """
 
     request_id = Name()
+    process = fields.Nested(OwnerProcess)
+    takes_over = Id()
     resume = Text(validate=lambda word: _one_of(word, (runs.COLD, runs.HOT)))
 
 

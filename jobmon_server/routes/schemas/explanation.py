@@ -90,3 +90,29 @@ class Explanation(Schema):
     next = fields.Nested(NextView, required=True)
     advice = Text(required=True)
     decisions = fields.List(fields.Nested(Decision), required=True)
+
+
+class Upstream(Schema):
+    """A task that another waits for."""
+
+    task_id = Id(required=True)
+    name = Text(required=True)
+    status = WordField(TaskStatus, required=True)
+
+
+class TaskExplanation(Schema):
+    """A task explained, as it stood at `time`; `upstreams` are the first of those that are not DONE."""
+
+    task_id = Id(required=True)
+    workflow_id = Id(required=True)
+    name = Text(required=True)
+    status = WordField(TaskStatus, required=True)
+    status_at = fields.DateTime(required=True, allow_none=True)
+    time = fields.DateTime(required=True)
+    num_attempts = Count(required=True)
+    max_attempts = Count(required=True)
+    ready_at = fields.DateTime(required=True, allow_none=True)
+    upstreams_left = Count(required=True)
+    current_task_instance_id = Id(required=True, allow_none=True)
+    waits_for = fields.List(Text(), required=True)
+    upstreams = fields.List(fields.Nested(Upstream), required=True)

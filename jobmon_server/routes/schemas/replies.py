@@ -56,6 +56,8 @@ class Assignment(Schema):
     name = Text(required=True)
     command = Text(required=True)
     requested_resources = Attributes(allow_none=True)
+    working_directory = Text(allow_none=True)
+    environment = Attributes(allow_none=True)
     stdout = Text(allow_none=True)
     stderr = Text(allow_none=True)
 

@@ -10,7 +10,6 @@ from marshmallow import fields
 from jobmon_client.states import (
     AccountingStatus,
     CallbackStatus,
-    InputStatus,
     Outcome,
     Reporter,
     Status,
@@ -20,6 +19,7 @@ from jobmon_client.states import (
     WorkflowStatus,
 )
 from jobmon_server.routes.fields.base import Attributes, Count, Flag, Id, Schema, Text, Whole, WordField
+from jobmon_server.routes.schemas.execution import InputLine, RetryDelayView
 
 
 def _id(*, null: bool = False) -> Id:
@@ -150,14 +150,6 @@ class ErrorLog(Schema):
     task_instance_error_log = fields.List(fields.Nested(LoggedError), required=True)
 
 
-class InputLine(Schema):
-    """An input of a task as it stands."""
-
-    name = Text(required=True)
-    status = WordField(InputStatus, required=True)
-    updated_at = fields.DateTime(required=True)
-
-
 class TaskView(Schema):
     """A task, the ids of its instances and of its upstreams, and its inputs."""
 
@@ -175,6 +167,11 @@ class TaskView(Schema):
     last_attempt = _count()
     upstreams_left = _count()
     retried_at = _time(null=True)
+    working_directory = _text(null=True)
+    environment = _object()
+    retry_delay = fields.Nested(RetryDelayView, required=True, allow_none=True)
+    status_at = _time(null=True)
+    ready_at = _time(null=True)
     priority = Whole(required=True)
     cluster = _text()
     queue = _text()
@@ -204,6 +201,10 @@ class WorkflowView(Schema):
     max_concurrently_running = _count(null=True)
     attributes = _object()
     callback_url = _text(null=True)
+    working_directory = _text(null=True)
+    environment = _object()
+    retry_delay = fields.Nested(RetryDelayView, required=True, allow_none=True)
+    status_at = _time(null=True)
     configuration = _text(null=True)
     owner = _text(null=True)
     owner_group = _text(null=True)
@@ -216,6 +217,7 @@ class WorkflowView(Schema):
     updated_at = _time()
     workflow_run_id = _id(null=True)
     workflow_run_status = _word(WorkflowRunStatus, null=True)
+    workflow_run_process = _object()
 
 
 class TaskLine(Schema):
@@ -228,6 +230,8 @@ class TaskLine(Schema):
     max_attempts = _count()
     command = _text()
     cluster = _text()
+    status_at = _time(null=True)
+    ready_at = _time(null=True)
     task_instance_id = _id(null=True)
     task_instance_status = _word(TaskInstanceStatus, null=True)
     nodename = _text(null=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,11 @@ def test_help_names_every_command() -> None:
 
     assert all(command in told for command in ("serve", "db", "reap", "fsm"))
     assert "check" in run("db", "--help").output
+
+
+def test_the_version_is_told() -> None:
+    told = run("--version")
+    assert (told.exit_code, version("jobmon") in told.output) == (0, True)
 
 
 def test_fsm_prints_the_tables_that_run() -> None:

@@ -69,7 +69,8 @@ def test_expire_purges_only_when_it_is_asked_to(
     db("expire")
     make_older(database, 31 * 86_400)
     assert json.loads(db("expire", "--json").output)["purged"] == []
-    db.set(f'archive_dir = "{tmp_path}"')
+    assert "purge_after is 0" in db("expire", "--purge").output
+    db.set(f'archive_dir = "{tmp_path}"\npurge_after = 2592000')
     assert json.loads(db("expire", "--purge", "--json").output)["removed"] == [old]
     assert (tmp_path / f"workflow-{old}.ndjson.gz").exists()
 
@@ -80,7 +81,7 @@ def test_expire_ends_with_1_where_one_failed(db: Db, path: Path, database: Datab
     db("expire")
     make_older(database, 31 * 86_400)
     (tmp_path / f"workflow-{old}.ndjson.gz").write_text("mine")
-    db.set(f'archive_dir = "{tmp_path}"')
+    db.set(f'archive_dir = "{tmp_path}"\npurge_after = 2592000')
     ended_with = db("expire", "--purge")
     assert ended_with.exit_code == 1
     assert f"workflow {old}: " in ended_with.output

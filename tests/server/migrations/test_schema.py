@@ -35,7 +35,7 @@ def empty(empty_database_url: str) -> Iterator[Database]:
 
 
 def described(connection: Connection) -> dict[str, list[str]]:
-    """Every table as the database itself describes it, line by line, in an order that says nothing."""
+    """Every table as the database itself describes it, part by part, in an order that says nothing."""
     if connection.dialect.name == "sqlite":
         rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
         return {name: _parts(sql) for name, sql in rows}
@@ -46,7 +46,15 @@ def described(connection: Connection) -> dict[str, list[str]]:
 
 
 def _parts(sql: str) -> list[str]:
-    return sorted(line.strip().rstrip(",").replace('"', "").replace("\t", " ") for line in sql.splitlines())
+    """Cut at the commas and ends of lines outside of inner parentheses: SQLite adds columns to the last line."""
+    parts, depth = [""], 0
+    for character in sql.replace('"', "").replace("\t", " ").replace("\n)", "\n"):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth <= 1 and character in ",\n":
+            parts.append("")
+        else:
+            parts[-1] += character
+    return sorted(part.strip() for part in parts if part.strip())
 
 
 def tables(connection: Connection) -> list[str]:

@@ -144,6 +144,6 @@ def test_the_tail_of_bytes_that_are_no_text_is_marked(tmp_path: Path) -> None:
 
 def test_a_tasks_name_cannot_lead_out_of_the_log_directory(tmp_path: Path) -> None:
     files = LogFiles.of(WorkItem(5, "../../etc/" + "x" * 500, "true", 1, 2), tmp_path)
-    assert files.stdout.parent == tmp_path / "2"
+    assert files.stdout.parent == tmp_path / "2" / "0"
     assert files.stdout.name.startswith("5-.._.._etc_x")
     assert len(files.stdout.name) < 100

@@ -82,7 +82,7 @@ def test_what_changed_is_told_apart_from_what_matched(path: Path) -> None:
         (paused, "duplicate"),
     }
     (refused,) = (entry for entry in said["outcomes"] if entry["outcome"] == "invalid")
-    assert refused["problem"] == "From RUNNING there is nothing to pause."
+    assert refused["problem"] == "Cannot pause RUNNING tasks."
 
 
 def test_a_paused_task_is_in_no_claim_until_it_is_played(path: Path) -> None:

@@ -150,7 +150,7 @@ def test_where_it_cannot_be_written_nothing_is_deleted(
     old, new = ended(path), ended(path)
     make_older(database, 3700)
     (tmp_path / "taken").write_text("a file, no directory")
-    settings = Settings(archive_dir=str(tmp_path / "taken" / "archive"))
+    settings = Settings(archive_dir=str(tmp_path / "taken" / "archive"), purge_after=2_592_000.0)
     run_retention_pass(database, settings, lambda: True)
     make_older(database, 31 * 86_400)
     kept = run_retention_pass(database, settings, lambda: True)
@@ -162,7 +162,7 @@ def test_where_it_cannot_be_written_nothing_is_deleted(
 def test_what_is_purged_is_archived_first(path: Path, database: Database, tmp_path: File) -> None:
     old, _ = ended(path), ended(path)
     make_older(database, 3700)
-    settings = Settings(archive_dir=str(tmp_path / "archive"))
+    settings = Settings(archive_dir=str(tmp_path / "archive"), purge_after=2_592_000.0)
     run_retention_pass(database, settings, lambda: True)
     make_older(database, 31 * 86_400)
     kept = run_retention_pass(database, settings, lambda: True)

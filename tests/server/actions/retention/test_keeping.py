@@ -25,6 +25,8 @@ from tests.server.db.schema.test_query_plans import plans
 from tests.server.listening import listening
 from tests.support.path import Path, task
 
+MONTH = 30 * 86_400.0
+
 
 def bind(path: Path, **facts: Any) -> Any:
     reply = path.post("/workflow", name="w", **facts)
@@ -249,14 +251,25 @@ def test_many_are_flagged_in_batches(path: Path, database: Database, passes: Pas
     assert said.verbs.count("UPDATE") == 3
 
 
+def test_nothing_is_purged_unless_the_settings_say_after_how_long(
+    path: Path, database: Database, passes: Pass
+) -> None:
+    old, _ = several(path, 2)
+    make_older(database, 3700)
+    assert passes(purges=True).flagged == [old]
+    make_older(database, 1000 * 86_400)
+    assert not passes(purges=True)
+    assert path.get(f"/workflow/{old}")["expired_at"] is not None
+
+
 def test_what_was_flagged_long_ago_is_purged(path: Path, database: Database, passes: Pass) -> None:
     old, new = several(path, 2)
     make_older(database, 3700)
-    assert passes(purges=True).flagged == [old]
-    assert not passes(purges=True)
+    assert passes(purges=True, purge_after=MONTH).flagged == [old]
+    assert not passes(purges=True, purge_after=MONTH)
     make_older(database, 31 * 86_400)
     assert not passes(purges=True, purge_after=0.0)
-    kept = passes(purges=True)
+    kept = passes(purges=True, purge_after=MONTH)
     assert (kept.purged, kept.removed) == ([old], [old])
     assert path.client.get(f"/api/v1/workflow/{old}").status_code == 404
     assert [one["workflow_id"] for one in path.get("/workflow")["workflows"]] == [new]
@@ -271,7 +284,7 @@ def test_what_has_become_the_last_of_its_owner_is_not_purged(
     passes()
     path.post(f"/workflow/{new}/delete")
     make_older(database, 31 * 86_400)
-    assert passes(purges=True).purged == []
+    assert passes(purges=True, purge_after=MONTH).purged == []
     assert path.get(f"/workflow/{old}")["expired_at"] is not None
 
 
