@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import QueuePool
 
-from jobmon_server.db.core.clock import SQLITE_CLOCK
+from jobmon_server.db.core.clock import SQLITE_CLOCK, SQLITE_SECONDS_LATER, seconds_after
 
 #: How long a statement waits for a lock, a connection for the pool, a driver for the server, in seconds.
 LOCK_WAIT_SECONDS = 5
@@ -75,6 +75,7 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     # The driver's own BEGIN comes too late and is not IMMEDIATE: `_begin_sqlite` says it instead.
     connection.isolation_level = None
     connection.create_function(SQLITE_CLOCK, 0, _utc_now_text)
+    connection.create_function(SQLITE_SECONDS_LATER, 2, _seconds_later_text, deterministic=True)
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
@@ -82,6 +83,12 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 def _utc_now_text() -> str:
     # SQLite has no clock of microseconds: this is the one that `db.clock` reads through SQL.
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")  # noqa: TID251
+
+
+def _seconds_later_text(instant: str | None, seconds: float | None) -> str | None:
+    if instant is None or seconds is None:
+        return None
+    return seconds_after(datetime.fromisoformat(instant), seconds).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def _begin_sqlite(connection: Connection) -> None:

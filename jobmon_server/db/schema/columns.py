@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ForeignKey, MetaData, Table, false
+from sqlalchemy import Boolean, Column, Double, ForeignKey, MetaData, Table, false
 
-from jobmon_server.db.core.types import Id
+from jobmon_server.db.core.types import Id, Instant
 
 metadata = MetaData(
     naming_convention={
@@ -56,6 +56,11 @@ def parent(name: str, target: str) -> Column[int]:
 def flag(name: str) -> Column[bool]:
     """Make a column that is true or false, false at first."""
     return Column(name, Boolean(create_constraint=True, name=name), nullable=False, server_default=false())
+
+
+def grace_columns() -> tuple[Column[Any], Column[Any]]:
+    """Make the columns of what has a deadline: when a leader that was back gave it anew, and for how long all had led by then."""
+    return Column("graced_at", Instant), Column("graced_led", Double)
 
 
 def plain_table(name: str, *parts: Any) -> Table:

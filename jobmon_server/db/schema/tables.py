@@ -41,6 +41,7 @@ from jobmon_server.db.schema.columns import (
     NAME_LENGTH,
     REASON_LENGTH,
     flag,
+    grace_columns,
     member,
     new_table,
     parent,
@@ -70,6 +71,8 @@ workflow = new_table(
     Column("max_concurrently_running", Integer),
     Column("attributes", Json),
     Column("callback_url", FreeText),
+    # What its workers do when they are out of touch; null: as the server says.
+    Column("lost_contact", Word(8)),
     # A path or a digest of the configuration that it was made from; nobody here reads it.
     Column("configuration", Exact(NAME_LENGTH)),
     # Who bound it, as his token says; null without authentication.
@@ -111,6 +114,7 @@ workflow_run = new_table(
     Column("next_report_increment", Double, nullable=False),
     Column("request_id", Exact(NAME_LENGTH)),
     Column("reason", FreeText),
+    *grace_columns(),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("workflow_id", "request_id"),
@@ -165,6 +169,8 @@ task = new_table(
     Column("requested_resources", Json),
     Column("resource_scales", Json),
     Column("fallback_queues", Json),
+    # Its own, or its workflow's; null: as the server says.
+    Column("lost_contact", Word(8)),
     Column("attributes", Json),
     # Of its definition what has been changed since, as it was bound; null while nothing has.
     Column("bound_as", Json),
@@ -214,6 +220,11 @@ task_instance = new_table(
     Column("status_by", Word(16), nullable=False),
     Column("report_by", Instant),
     Column("next_report_increment", Double),
+    # Until then its holder alone may end it; null where a worker that is out of touch goes on (lost_contact).
+    Column("contact_until", Instant),
+    # By how many seconds a distributor that cannot ask its cluster has put off its deadlines; null: never.
+    Column("held_seconds", Double),
+    *grace_columns(),
     flag("orphan"),
     flag("requeue"),
     Column("cluster", Exact(NAME_LENGTH), nullable=False),

@@ -8,7 +8,7 @@ import structlog
 from flask import Response
 from marshmallow import ValidationError, fields, validates_schema
 
-from jobmon_client.states import Outcome
+from jobmon_client.states import LostContact, Outcome
 from jobmon_server.actions.workflow import binding, runs
 from jobmon_server.actions.workflow.queueing import queue_tasks
 from jobmon_server.routes.fields.base import (
@@ -23,6 +23,7 @@ from jobmon_server.routes.fields.base import (
     Schema,
     Text,
     Whole,
+    WordField,
 )
 from jobmon_server.routes.fields.quantities import Scales
 from jobmon_server.routes.http.endpoint import (
@@ -74,6 +75,7 @@ class NewWorkflow(Schema):
     max_concurrently_running = Whole(minimum=0, maximum=LARGEST_LIMIT)
     callback_url = CallbackUrl()
     expiry_seconds = Whole(minimum=0, maximum=LARGEST_EXPIRY)
+    lost_contact = WordField(LostContact)
 
     @validates_schema(skip_on_field_errors=True)
     def both_or_neither(self, data: dict[str, Any], **_: Any) -> None:
@@ -114,6 +116,7 @@ class NewTask(Schema):
     priority = Whole(minimum=-(2**31), maximum=2**31 - 1, load_default=0)
     attributes = Attributes(load_default=None, allow_none=True)
     inputs = ListOf(Name(), maximum=MOST_INPUTS, load_default=list)
+    lost_contact = WordField(LostContact)
 
 
 class NewTasks(Schema):
