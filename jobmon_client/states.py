@@ -181,6 +181,7 @@ class ReasonCode(StrEnum):
     WITHDRAWN = "withdrawn"
     STARTED_AFRESH = "started_afresh"
     KILLED_BY_COMMAND = "killed_by_command"
+    LOST_CONTACT = "lost_contact"
     FORCED = "forced"
 
 
