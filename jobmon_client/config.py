@@ -44,6 +44,8 @@ class Settings:
     retry_budget: float = 60.0
     concurrency: int = 1
     kill_grace: float = 10.0
+    lost_contact_limit: float = 3_600.0
+    cluster_patience: float = 86_400.0
     metrics_interval: float = 60.0
     log_level: str = "warning"
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -258,6 +260,8 @@ KNOWN: dict[str, tuple[Callable[[object], object], str]] = {
     "step_retry_delays": (delays, "1 to 100 numbers of seconds, from 0 to 86400, separated by commas"),
     "step_max_attempts": (whole, "a whole number from 1 to 10000"),
     "concurrency": (whole, "a whole number from 1 to 10000"),
+    "lost_contact_limit": (number(0, 2_592_000), "seconds, from 0 to 2592000"),
+    "cluster_patience": (number(0, 2_592_000), "seconds, from 0 to 2592000"),
     "metrics_interval": (number(0, 86_400), "seconds, from 0 (never) to 86400"),
     "kill_grace": (number(0, 3_600), "seconds, from 0 to 3600"),
     "log_level": (level, "debug, info, warning or error"),

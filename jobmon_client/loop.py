@@ -14,6 +14,11 @@ import structlog
 log = structlog.get_logger(__name__)
 
 
+def boot_seconds() -> float:
+    """Return seconds since the machine booted, those asleep included: what a server's clock goes on for too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class Backoff:
     """Waiting times in seconds with full jitter: uniform between 0 and a limit that doubles up to `longest`."""
 

@@ -151,6 +151,27 @@ class Scope(StrEnum):
     OPERATOR = "operator"
 
 
+class LostContact(StrEnum):
+    """What a worker does with its command when its server has not heard from it for two of its deadlines."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+
+
+class FailureKind(StrEnum):
+    """Whose failure it was; what the infrastructure did to an attempt costs its task none."""
+
+    TASK = "task"
+    INFRASTRUCTURE = "infrastructure"
+
+
+class Proof(StrEnum):
+    """How a cluster knows that nothing of an attempt runs: its own process's exit code, or the node has booted."""
+
+    EXIT = "exit"
+    REBOOT = "reboot"
+
+
 class ReasonCode(StrEnum):
     """The words that we ourselves give as the reason of a status; other reporters have their own."""
 
@@ -160,6 +181,7 @@ class ReasonCode(StrEnum):
     WITHDRAWN = "withdrawn"
     STARTED_AFRESH = "started_afresh"
     KILLED_BY_COMMAND = "killed_by_command"
+    LOST_CONTACT = "lost_contact"
     FORCED = "forced"
 
 

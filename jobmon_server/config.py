@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
+from jobmon_client.states import LostContact
 from jobmon_server.database_url import database_url
 from jobmon_server.errors import ConfigurationError
 from jobmon_server.extra_index import ExtraIndex, extra_indexes
@@ -39,6 +40,10 @@ class Settings:
     threads: int = 16
     reaper_period: float = 1.0
     lease: float = 10.0
+    #: What workers out of touch do, where neither task nor workflow says: `continue` or `stop`.
+    lost_contact: str = LostContact.CONTINUE.value
+    #: For how many seconds in all a distributor that cannot ask its cluster may put off an instance's deadlines.
+    cluster_patience: float = 86_400.0
     while_used: str = ""
     max_content_length: int = 64 * 1024 * 1024
     log_level: str = "info"
@@ -216,6 +221,13 @@ def _level(value: Any) -> str:
 _level.__doc__ = f"one of {', '.join(LEVELS)}"
 
 
+def _lost_contact(value: Any) -> str:
+    return LostContact(value).value
+
+
+_lost_contact.__doc__ = f"one of {', '.join(LostContact)}"
+
+
 def _flag(value: Any) -> bool:
     """true or false"""  # noqa: D403 - it is put into a sentence
     words = {"true": True, "1": True, "false": False, "0": False}
@@ -239,6 +251,8 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "threads": _number(int, 1, 1024),
     "reaper_period": _number(float, 0.01, 3600.0),
     "lease": _number(float, 0.1, 3600.0),
+    "lost_contact": _lost_contact,
+    "cluster_patience": _number(float, 0.0, LONGEST_EXPIRY),
     "while_used": _text,
     "max_content_length": _number(int, 1024, 2**31),
     "log_level": _level,

@@ -162,20 +162,20 @@ class Api(Reads, Acts, Limits, Keeping, Commands, Bulk, WaitCalls, Search):
             next_report_increment=next_report_increment,
         )
 
-    def log_no_distributor_id(self, task_instance_id: int, *, error_message: str) -> Reply:
-        """The cluster did not accept it."""
-        return self._report(task_instance_id, "log_no_distributor_id", error_message=error_message)
+    def log_no_distributor_id(self, task_instance_id: int, *, error_message: str, **facts: Any) -> Reply:
+        """The cluster did not accept it; facts: `permanent` (and never would), `kind`, `usage`."""
+        return self._report(task_instance_id, "log_no_distributor_id", error_message=error_message, **facts)
 
     def log_known_error(
         self, task_instance_id: int, *, error_state: str, error_message: str, **facts: Any
     ) -> Reply:
-        """The cluster knows how it ended; facts: `distributor_id`, `nodename`."""
+        """The cluster knows how it ended; facts: `distributor_id, nodename, usage, kind, proof, resource`."""
         return self._report(
             task_instance_id, "log_known_error", error_state=error_state, error_message=error_message, **facts
         )
 
     def log_unknown_error(self, task_instance_id: int, *, error_message: str, **facts: Any) -> Reply:
-        """It is gone and nobody knows how; facts: `error_state`, `distributor_id`, `nodename`."""
+        """It is gone and nobody knows how; facts: `error_state`, and those of `log_known_error`."""
         return self._report(task_instance_id, "log_unknown_error", error_message=error_message, **facts)
 
     # -- the worker ------------------------------------------------------------------------------------------
@@ -208,14 +208,18 @@ class Api(Reads, Acts, Limits, Keeping, Commands, Bulk, WaitCalls, Search):
         )
 
     def log_report_by_batch(
-        self, task_instance_ids: Iterable[int], *, next_report_increment: float
+        self, task_instance_ids: Iterable[int], *, next_report_increment: float, **facts: Any
     ) -> BatchReply:
-        """Heartbeat of up to 10,000 instances; the outcomes name those that have to stop."""
+        """Heartbeat of up to 10,000 instances; the outcomes name those that have to stop.
+
+        Facts: `hold` (a distributor cannot ask its cluster), `unkillable` (the kernel cannot kill what is to end).
+        """
         return BatchReply.parse(
             self._post(
                 "/task_instance/log_report_by/batch",
                 task_instance_ids=list(task_instance_ids),
                 next_report_increment=next_report_increment,
+                **facts,
             )
         )
 
@@ -226,7 +230,7 @@ class Api(Reads, Acts, Limits, Keeping, Commands, Bulk, WaitCalls, Search):
     def log_error_worker_node(
         self, task_instance_id: int, *, worker_id: str, error_state: str, error_description: str, **facts: Any
     ) -> Reply:
-        """The command failed, or was killed as told; facts as of `log_done`, and `reason_code`."""
+        """The command failed, or was killed as told; facts as of `log_done`, and `reason_code, kind, resource`."""
         return self._report(
             task_instance_id,
             "log_error_worker_node",

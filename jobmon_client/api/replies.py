@@ -11,7 +11,10 @@ from jobmon_client.states import Outcome, TaskInstanceStatus, TaskStatus
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What became of one report, and how things stand now; `body` is all that the server said."""
+    """What became of one report, and how things stand now; `body` is all that the server said.
+
+    `sent_at`, where the sender keeps it, is when the report was first sent: seconds of CLOCK_BOOTTIME.
+    """
 
     outcome: Outcome
     status: TaskInstanceStatus | None = None
@@ -20,6 +23,7 @@ class Reply:
     task_instance_id: int | None = None
     position: int | None = None
     body: Mapping[str, Any] = field(default_factory=dict)
+    sent_at: float | None = None
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> Self:

@@ -32,7 +32,7 @@ from typing import Any, Protocol
 
 from jobmon_client.clusters.spare_agent import Spare
 from jobmon_client.config import Settings
-from jobmon_client.states import TaskInstanceStatus
+from jobmon_client.states import Proof, TaskInstanceStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,15 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class ExitInfo:
-    """How a job ended, as the cluster knows it; `error_state` is an error status of task instances."""
+    """How a job ended, as the cluster knows it; `error_state` is an error status of task instances.
+
+    `proof` says how the cluster knows that nothing of it runs: `exit`, it saw the exit code of its own process, or `reboot`, the
+    node has booted since. Without it the server waits where a worker that is out of touch ends its command by itself.
+    """
 
     error_state: TaskInstanceStatus
     message: str
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from jobmon_client.clusters.spare_agent import start_agent
 from jobmon_client.config import database_log_dir, spool_dir
 from jobmon_client.errors import ClusterError
 from jobmon_client.loop import Backoff
-from jobmon_client.states import TaskInstanceStatus
+from jobmon_client.states import Proof, TaskInstanceStatus
 from jobmon_client.worker.process import orphans
 from jobmon_client.worker.process.items import WorkItem
 
@@ -124,7 +124,9 @@ class LocalCluster:
         if foreign and not self.active([distributor_id]):
             orphans.kill([distributor_id])
             message = "the agent that ran it is gone, and so are its processes"
-        return None if message is None else ExitInfo(TaskInstanceStatus.UNKNOWN_ERROR, message)
+            return ExitInfo(TaskInstanceStatus.UNKNOWN_ERROR, message)
+        # Our own child: we have its exit code, and have killed what it left.
+        return None if message is None else ExitInfo(TaskInstanceStatus.UNKNOWN_ERROR, message, Proof.EXIT)
 
     def capacity(self) -> int:
         """Return how many more it takes: none while more than half of what it holds at most is in hand.

@@ -22,7 +22,7 @@ from jobmon_client.clusters.base import Cluster, ExitInfo
 from jobmon_client.config import Settings
 from jobmon_client.distributor.backoff import FailureBackoff
 from jobmon_client.distributor.plugin_calls import asked
-from jobmon_client.distributor.steps import ATTEND, KEEP_ALIVE, WHEN_GIVEN_UP, Step, Watched
+from jobmon_client.distributor.steps import ATTEND, HELD, KEEP_ALIVE, WHEN_GIVEN_UP, Step, Watched
 from jobmon_client.distributor.submission import Submitter
 from jobmon_client.errors import ClusterError, Unreachable
 from jobmon_client.loop import Backoff
@@ -75,6 +75,7 @@ class Distributor:
         self._spool_dir = spool_dir
         self._replay_at = 0.0
         self._attend_at = 0.0
+        self._away_since: float | None = None
         self._keep_alive_at = time.monotonic() + settings.heartbeat_interval
 
     def start(self) -> threading.Thread:
@@ -121,6 +122,8 @@ class Distributor:
             self._keep_alive_at = now + self._settings.heartbeat_interval
             if not self._take_steps(KEEP_ALIVE):
                 self.resubmit([])
+            if self._holds:
+                self.hold(self._watched(HELD))
         return busy
 
     # -- claim, submit, record -------------------------------------------------------------------------------
@@ -170,7 +173,7 @@ class Distributor:
         for one in ones:
             if one.task_instance_id not in self._troubles:
                 self._tries.succeeded(_key(step, one))
-            elif self._tries.failed(_key(step, one)):
+            elif self._tries.failed(_key(step, one)) and not self._holds:
                 given_up.append(one)
         if self._troubles:
             reason = next(iter(self._troubles.values()))
@@ -182,10 +185,11 @@ class Distributor:
         watched: list[Watched] = []
         while True:
             after = watched[-1].task_instance_id if watched else None
-            page = self._api.task_instances(
+            reply = self._api.task_instances(
                 cluster=self._cluster_name, status=",".join(statuses), after=after, limit=PAGE
-            )["task_instances"]
-            watched += map(Watched.parse, page)
+            )
+            page, now = reply["task_instances"], reply.get("now")
+            watched += [Watched.parse(one, now) for one in page]
             if len(page) < PAGE:
                 return watched
 
@@ -195,6 +199,27 @@ class Distributor:
             self._api.log_report_by_batch(
                 ids[start : start + PAGE], next_report_increment=self._settings.next_report_increment
             )
+
+    def hold(self, watched: Iterable[Watched]) -> None:
+        """Have the server put their deadlines off where they are."""
+        ids = [one.task_instance_id for one in watched if one.distributor_id]
+        for start in range(0, len(ids), PAGE):
+            self._api.log_report_by_batch(
+                ids[start : start + PAGE],
+                next_report_increment=self._settings.next_report_increment,
+                hold=True,
+            )
+
+    @property
+    def lost_contact_limit(self) -> float:
+        """Seconds after which what is out of touch is ended though it may go on."""
+        return self._settings.lost_contact_limit
+
+    @property
+    def _holds(self) -> bool:
+        """Whether the cluster cannot be asked, and there still is patience with it."""
+        away = self._away_since
+        return away is not None and time.monotonic() < away + self._settings.cluster_patience
 
     def resubmit(self, ids: Sequence[int]) -> None:
         """Submit what this distributor holds and never submitted: the reply to its claim was lost."""
@@ -211,8 +236,16 @@ class Distributor:
     def alive(self, watched: Iterable[Watched]) -> set[str | None]:
         """Return which of their distributor ids the cluster has; raise ClusterError."""
         ids = [one.distributor_id for one in watched if one.distributor_id]
-        with asked(self._cluster_name, "active"):
-            return set(self._cluster.active(ids))
+        try:
+            with asked(self._cluster_name, "active"):
+                found: set[str | None] = set(self._cluster.active(ids))
+        except ClusterError:
+            if self._away_since is None:
+                self._away_since = time.monotonic()
+                self._keep_alive_at = 0.0  # what it has is held at once
+            raise
+        self._away_since = None
+        return found
 
     def trouble(self, watched: Watched, reason: str) -> None:
         """This one's step failed; the others' did not."""

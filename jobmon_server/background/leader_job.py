@@ -15,6 +15,7 @@ import structlog
 
 from jobmon_server.config import Settings
 from jobmon_server.db.admin import lease
+from jobmon_server.db.admin.lease import Lead
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.errors import Busy
 from jobmon_server.shared_counters import DUTY_FAILING, DUTY_RESTARTS, Family
@@ -40,7 +41,8 @@ class LeaderJob(ABC):
         self.database = database
         self.stopping = stop
         self._period = period
-        self._lease_seconds = settings.lease
+        self.lease_seconds = settings.lease
+        self.lead: Lead | None = None
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._trusted_until = 0.0
         self._thread = threading.Thread(target=self._keep_running, name=self.name, daemon=True)
@@ -85,9 +87,10 @@ class LeaderJob(ABC):
 
     def _leads(self) -> bool:
         """Whether this process leads: trusted for half a term from before it asked, so that it ends before the lease."""
-        asked = time.monotonic()
+        # A clock that goes on while the machine sleeps: others may have led meanwhile.
+        asked = time.clock_gettime(time.CLOCK_BOOTTIME)
         if asked < self._trusted_until:
             return True
-        term = self.database.transact(lease.acquire, self.name, self._holder, self._lease_seconds)
-        self._trusted_until = asked + self._lease_seconds / 2 if term is not None else 0.0
-        return term is not None
+        self.lead = self.database.transact(lease.acquire, self.name, self._holder, self.lease_seconds)
+        self._trusted_until = asked + self.lease_seconds / 2 if self.lead is not None else 0.0
+        return self.lead is not None

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from jobmon_client import lazy_imports
+from jobmon_client.states import LostContact
 from jobmon_server.cli.base import database_option, opened
 from jobmon_server.config import LEVELS, Settings
 
@@ -21,6 +22,11 @@ from jobmon_server.config import LEVELS, Settings
 @click.option("--workers", type=int, help="Processes. Default: 1 for SQLite, else one per CPU.")
 @click.option("--threads", type=int, help="Threads of a process. Default: 8.")
 @click.option("--reaper-period", type=float, metavar="SECONDS", help="Default: 1.")
+@click.option(
+    "--lost-contact",
+    type=click.Choice([*LostContact]),
+    help="What workers out of touch do with their commands. Default: continue.",
+)
 @click.option("--while-used", metavar="FILE", help="End when nobody holds a shared lock on FILE any more.")
 @click.option(
     "--auth/--no-auth", default=None, help="Ask for a token; make one by `jobmon-server token create`."
@@ -55,7 +61,7 @@ def reap(once: bool, **flags: Any) -> None:
         stop = threading.Event()
         reaper = Reaper(database, settings, stop)
         if once:
-            reaper.step()
+            reaper.step_once()
             return
         set_at_a_signal(stop)
         reaper.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jobmon_client.states import Outcome
 from jobmon_client.states import TaskInstanceStatus as TI
@@ -46,7 +46,7 @@ class Act:
 
 
 def plan_start_afresh(was: TaskWithInstance) -> Act:
-    """Cold resume, terminate, rerun of a live task: close the instance, then the task starts with attempts 0.
+    """Cold resume and terminate: close the instance, then the task starts with attempts 0.
 
     An instance that nobody holds closes at once, and its task is REGISTERING in the same transaction; another is
     told to stop and marked *requeue*, and its task follows when it has closed.
@@ -94,10 +94,16 @@ def plan_retry(was: TaskWithInstance) -> Act:
 
 
 def plan_rerun(was: TaskWithInstance) -> Act:
-    """Run a task again from whatever it is."""
-    if was.task in LIVE:
-        return plan_start_afresh(was)
-    return _to_registering(was, ACTS["rerun"].sources, 0)
+    """Run a task again from whatever it is; a live one is stopped and rerun in one act.
+
+    What runs of it is an orphan: whatever it still reports, DONE too, leaves the task alone.
+    """
+    if was.task not in LIVE:
+        return _to_registering(was, ACTS["rerun"].sources, 0)
+    stopped = plan_stop(was)
+    if stopped.outcome is not Outcome.APPLIED or not TASK.allows(stopped.task, T.REGISTERING):
+        return Act(Outcome.INVALID, was.task, was.num_attempts)
+    return replace(stopped, task=T.REGISTERING, num_attempts=0)
 
 
 def _to_registering(was: TaskWithInstance, sources: frozenset[T], num_attempts: int) -> Act:

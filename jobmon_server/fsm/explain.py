@@ -15,6 +15,9 @@ from jobmon_server.fsm.task_instance import ERROR_STATES, TASK_INSTANCE, WHEN_OV
 
 DEADLINE = "its deadline"
 NEEDS_DEADLINE = "its deadline must have passed"
+NEEDS_LAPSE = (
+    "its worker must have been out of touch until contact_until, or the cluster prove that nothing of it runs"
+)
 _DISTRIBUTOR = By(Reporter.DISTRIBUTOR)
 _REAPER = By(Reporter.REAPER)
 #: Acts beside those of one task that close what is live: on a run, and at the start of the next.
@@ -82,9 +85,11 @@ def _reports(was: Pair) -> Iterator[Trigger]:
         *_wanting(_DISTRIBUTOR, "log_unknown_error", *ERROR_STATES, only_overdue=True),
     ]
     for by, report, plan in plans:
-        now, later = plan(was), plan(replace(was, overdue=True))
+        now, later = plan(was), plan(replace(was, overdue=True, in_contact=False))
         to = later.task_instance if later.applied else later.wanted
-        needs = NEEDS_DEADLINE if later.applied and not now.applied else None
+        needs = None
+        if later.applied and not now.applied:
+            needs = NEEDS_LAPSE if was.in_contact else NEEDS_DEADLINE
         yield Trigger(by.reporter, report, to, later.task, now.outcome, needs)
 
 
@@ -102,8 +107,9 @@ def _wanting(
 def _reaper(was: Pair) -> Iterator[Trigger]:
     to = WHEN_OVERDUE.get(was.task_instance)
     if to is not None:
-        plan = plan_transition(was, to, _REAPER)
-        outcome, needs = (plan.outcome, None) if was.overdue else (None, NEEDS_DEADLINE)
+        plan = plan_transition(replace(was, in_contact=False), to, _REAPER)
+        is_due = was.overdue and not (was.in_contact and to in TASK_INSTANCE.terminal)
+        outcome, needs = (plan.outcome, None) if is_due else (None, NEEDS_DEADLINE)
         yield Trigger(Reporter.REAPER, DEADLINE, to, plan.task, outcome, needs)
 
 
@@ -124,7 +130,7 @@ def next_by_itself(was: Pair, cluster: str) -> Next:
     to = WHEN_OVERDUE.get(status)
     if to is None:
         return Next(f"It waits, without a deadline, for a distributor of cluster {cluster!r} to claim it.")
-    plan = plan_transition(was, to, _REAPER)
+    plan = plan_transition(replace(was, in_contact=False), to, _REAPER)
     if not plan.applied:
         return Next(f"Nothing: the reaper finds no way from {status} with the task {was.task} to {to}.")
     return Next(f"The reaper moves it to {to}; {_task_then(was, plan)}.", to, plan.task)

@@ -92,6 +92,15 @@ WHEN_OVERDUE = {
 EXTENDED_BY_WORKER = frozenset({TI.RUNNING})
 EXTENDED_BY_BATCH = frozenset({TI.INSTANTIATED, TI.LAUNCHED, TI.RUNNING})
 
+#: Statuses whose deadline a distributor that cannot ask its cluster puts off, where they are.
+EXTENDED_BY_HOLD = frozenset({TI.LAUNCHED, TI.TRIAGING, TI.NO_HEARTBEAT})
+
+#: Statuses that a worker keeps by saying that the kernel cannot kill its command: it is to end, and still runs.
+KEPT_UNKILLABLE = frozenset({TI.TRIAGING, TI.KILL_SELF})
+
+#: Where a submission is refused for good: nothing was started.
+REFUSED_FROM = frozenset({TI.INSTANTIATED})
+
 #: Statuses that a distributor looks after: claimed, and no worker's heartbeat keeps them.
 TENDED = TASK_INSTANCE.live - {TI.QUEUED} - EXTENDED_BY_WORKER
 
@@ -100,6 +109,9 @@ ASKS_DEADLINE = frozenset({TI.INSTANTIATED, TI.LAUNCHED, TI.RUNNING})
 
 #: What a report may give as `error_state`.
 ERROR_STATES = (TI.ERROR, TI.RESOURCE_ERROR, TI.UNKNOWN_ERROR, TI.ERROR_FATAL)
+
+#: Ends that the infrastructure may be at fault for, so that the attempt is given back.
+INFRASTRUCTURE_STATES = frozenset({TI.ERROR, TI.UNKNOWN_ERROR, TI.NO_DISTRIBUTOR_ID})
 
 #: Terminal statuses that leave an entry in the error log.
 FAILED = TASK_INSTANCE.terminal - {TI.DONE}

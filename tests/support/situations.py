@@ -58,16 +58,22 @@ def _acts(path: Path, ids: list[int], verb: str) -> None:
         assert reply["outcome"] == "applied", reply
 
 
+def start_afresh(path: Path) -> None:
+    """End the run with all that lives, and start the next, to which it is left."""
+    assert path.post(f"/workflow_run/{path.run_id}/terminate").get_json()["outcome"] == "applied"
+    path.start(resume="hot")
+
+
 def killed_running(path: Path, ids: list[int]) -> None:
     """Held by a worker, told to stop, to start afresh."""
     running(path, ids)
-    _acts(path, ids, "rerun")
+    start_afresh(path)
 
 
 def killed_launched(path: Path, ids: list[int]) -> None:
     """Told to stop before any worker spoke."""
     launched(path, ids)
-    _acts(path, ids, "rerun")
+    start_afresh(path)
 
 
 def orphaned_running(path: Path, ids: list[int]) -> None:

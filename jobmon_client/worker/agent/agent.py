@@ -20,7 +20,7 @@ from jobmon_client.api.client import Api
 from jobmon_client.config import Settings
 from jobmon_client.http import Http
 from jobmon_client.worker.agent.changes import Change
-from jobmon_client.worker.agent.job import Reports
+from jobmon_client.worker.agent.job import Reports, unkillable
 from jobmon_client.worker.agent.supervisor import Supervisor
 from jobmon_client.worker.process.items import WorkItem
 from jobmon_client.worker.process.process_watch import ProcessWatch
@@ -72,6 +72,8 @@ class Agent:
             pace=pace,
             running=supervisor.held,
             obey=lambda reply: self._waiter.post(lambda: supervisor.obey(reply)),
+            heard=lambda *told: self._waiter.post(lambda: supervisor.contacts.all_heard(*told)),
+            unkillable=lambda: unkillable(tuple(supervisor.running.values())),
         )
         self._finished = threading.Event()
         self._thread = threading.Thread(target=self._run, name="agent", daemon=True)
@@ -137,12 +139,13 @@ class Agent:
                 self._supervisor.ask_leave()
                 self._lose_patience()
                 self._watch.flush()
-                if (change := self._supervisor.take_change()) is not None:
+                if (change := self._supervisor.changes.take()) is not None:
                     self._changed(change)
             except Exception:  # the top of a long-lived loop: the other commands need us
                 log.exception("agent_step_failed")
         self._heartbeats.stop()
         self._supervisor.abandon()
+        self._supervisor.contacts.close()
         self._watch.close()
         patience = LAST_WORDS if self._give_up_at is None else max(0.0, self._give_up_at - time.monotonic())
         unsent = self._reporter.stop(patience)

@@ -32,12 +32,12 @@ class Changes:
         """Return the seconds until something is to be told, None if there is nothing."""
         return max(0.0, self._due - time.monotonic()) if self.started or self.ended else None
 
-    def take(self) -> tuple[tuple[Job, ...], tuple[Job, ...]] | None:
+    def take(self) -> Change | None:
         """Return what started and what ended since the last was taken; None if it is not yet time, or nothing did."""
         if self.wait() != 0.0:
             return None
         self._due = time.monotonic() + PAUSE
-        taken = tuple(self.started), tuple(self.ended)
+        taken = Change(tuple(self.started), tuple(self.ended))
         self.started.clear()
         self.ended.clear()
         return taken

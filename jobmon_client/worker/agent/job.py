@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NamedTuple
 
-from jobmon_client.states import ReasonCode, TaskInstanceStatus
+from jobmon_client.states import FailureKind, ReasonCode, TaskInstanceStatus
 from jobmon_client.worker.process import result
 from jobmon_client.worker.process.command_process import Ended, Process
 from jobmon_client.worker.process.exit_status import ExitStatus
@@ -35,12 +35,20 @@ class Phase(Enum):
 class EndOrder:
     """Why a command is to end, and the status that its death is reported with (None: nobody wants to know).
 
-    `code` is why in a word.
+    `code` is why in a word, `kind` whose failure it was if not the task's.
     """
 
     reason: str
     report: TaskInstanceStatus | None
     code: str | None = None
+    kind: FailureKind | None = None
+
+
+class ContactSpan(NamedTuple):
+    """When the last report that was answered was first sent (CLOCK_BOOTTIME), and the seconds that it promised."""
+
+    sent_at: float
+    increment: float
 
 
 KILLED = EndOrder(
@@ -64,6 +72,8 @@ class Job:
     obeyed: dict[int, str] = field(default_factory=dict)  # what was made of each command, by its id
     is_measured: bool = False  # and the server has not answered yet
     progress: str | None = None  # as the server was told
+    is_guarded: bool = False  # it is to end when it is out of touch
+    contact: ContactSpan | None = None
     due: float | None = None  # when the time limit passes; once it is being ended, when grace does
 
     @property
@@ -136,6 +146,8 @@ class Reports:
             report["error_description"] = verdict.description
             if verdict.reason_code is not None:
                 report["reason_code"] = verdict.reason_code
+            if verdict.kind is not None:
+                report["kind"] = verdict.kind.value
         if job.ended is not None:
             report["stdout_log"] = tail(job.files.stdout)
             report["stderr_log"] = tail(job.files.stderr)
@@ -143,6 +155,11 @@ class Reports:
         if job.has_result and verdict.status is TaskInstanceStatus.DONE:
             report["result"] = job.result
         return report
+
+
+def unkillable(running: Iterable[Job]) -> frozenset[int]:
+    """Return the instances whose commands were killed and have not ended; may be called from any thread."""
+    return frozenset(job.id for job in running if job.order is not None and job.due is None)
 
 
 def bare(report: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,13 +12,15 @@ import structlog
 from jobmon_client.api.replies import Reply
 from jobmon_client.config import Settings, command_environment
 from jobmon_client.states import Outcome, TaskInstanceStatus
-from jobmon_client.worker.agent.changes import Change, Changes
+from jobmon_client.worker.agent.changes import Changes
+from jobmon_client.worker.agent.contact import HEARD, OUT_OF_TOUCH, Contacts
 from jobmon_client.worker.agent.job import KILLED, EndOrder, Job, Phase, Reports, bare
 from jobmon_client.worker.agent.measuring import Measuring
 from jobmon_client.worker.agent.server_commands import ServerCommands, is_killed
 from jobmon_client.worker.agent.slots import Slots
-from jobmon_client.worker.process.command_process import live_groups, oom_kills
-from jobmon_client.worker.process.exit_status import CONFIRMED, LAST_REPORT, ExitStatus, judge, quoted
+from jobmon_client.worker.agent.verdicts import Verdicts
+from jobmon_client.worker.process.command_process import live_groups
+from jobmon_client.worker.process.exit_status import CONFIRMED, LAST_REPORT, ExitStatus, quoted
 from jobmon_client.worker.process.items import LogFiles, WorkItem, tail
 from jobmon_client.worker.process.process_watch import ProcessWatch
 from jobmon_client.worker.process.waiter import Waiter
@@ -29,7 +31,6 @@ log = structlog.get_logger(__name__)
 LINGER_POLL = 0.05
 LIVE = frozenset({TaskInstanceStatus.RUNNING, TaskInstanceStatus.TRIAGING})
 BEFORE = frozenset({TaskInstanceStatus.QUEUED, TaskInstanceStatus.INSTANTIATED, TaskInstanceStatus.LAUNCHED})
-STARTED = frozenset({Outcome.APPLIED, Outcome.DUPLICATE})
 
 
 class Supervisor:
@@ -54,15 +55,21 @@ class Supervisor:
         self._environment = command_environment()
         self._slots = Slots(settings.concurrency)
         self.changes = Changes()
-        self._oom_kills = oom_kills()
+        self.contacts = Contacts(settings.kill_grace, self._held)
+        self._verdicts = Verdicts()
         self._measuring = Measuring(settings, reports, self._send, self.obey)
-        self._orders = ServerCommands(kill=self._kill, set_interval=self._pace, acknowledge=self._acknowledge)
-
-    # -- asked by the loop -----------------------------------------------------------------------------------
+        self._orders = ServerCommands(
+            kill=self._kill,
+            set_interval=lambda job, seconds: reports.pace.ask(job.id, seconds, self.running),
+            acknowledge=self._acknowledge,
+        )
 
     def held(self) -> tuple[int, ...]:
         """Return the instances that the server takes to be running; may be called from any thread."""
         return (*self.running, *self._slots.granted)
+
+    def _held(self, task_instance_id: int) -> Job | None:
+        return self.running.get(task_instance_id) or self._slots.granted.get(task_instance_id)
 
     def timeout(self) -> float | None:
         """Return the seconds until something is due by the clock."""
@@ -70,13 +77,14 @@ class Supervisor:
             return LINGER_POLL
         due = [job.due for job in self.running.values() if job.due is not None]
         waits = [max(0.0, min(due) - time.monotonic())] if due else []
-        if self.running and (wait := self._measuring.wait()) is not None:
-            waits.append(wait)
+        measured = self._measuring.wait() if self.running else None
+        waits += [one for one in (self.contacts.timeout(self.running.values()), measured) if one is not None]
         return min(waits, default=None)
 
     def keep_time(self) -> None:
         """End what is over its time limit, kill what is over its grace, and see which groups are gone."""
         now = time.monotonic()
+        self.contacts.end_lost(self.running.values(), self._end)
         for job in [one for one in self.running.values() if one.due is not None and one.due <= now]:
             if job.order is None:
                 limit = f"the command was ended after its time limit of {job.item.time_limit:g} seconds"
@@ -98,12 +106,12 @@ class Supervisor:
 
     def _send(self, report: Mapping[str, Any], job: Job, act: Callable[[Job, Reply], None]) -> None:
         """Send a report; what is answered is for this thread."""
-        self._reporter.send(report, lambda reply: self._waiter.post(lambda: act(job, reply)))
 
-    def take_change(self) -> Change | None:
-        """Return what happened since the last was taken; None if it is not yet time, or nothing did."""
-        taken = self.changes.take()
-        return None if taken is None else Change(*taken)
+        def answered(reply: Reply) -> None:
+            self.contacts.answered(job, report, reply)
+            act(job, reply)
+
+        self._reporter.send(report, lambda reply: self._waiter.post(lambda: answered(reply)))
 
     def only_reports_left(self) -> bool:
         """Return whether every command is over, and only the server does not know yet."""
@@ -115,8 +123,6 @@ class Supervisor:
             if job.process is not None:
                 job.process.signal_group(signal.SIGKILL)
 
-    # -- what happens to a job -------------------------------------------------------------------------------
-
     def accept(self, items: Iterable[WorkItem]) -> None:
         """Take the items that are not in hand already."""
         for item in items:
@@ -127,7 +133,7 @@ class Supervisor:
 
     def _answered_running(self, job: Job, reply: Reply) -> None:
         """Start the command as soon as there is a slot if the server says so, and else forget it."""
-        may_start = reply.outcome in STARTED and reply.status is TaskInstanceStatus.RUNNING
+        may_start = reply.outcome in HEARD and reply.status is TaskInstanceStatus.RUNNING
         job.told = reply.commands
         if may_start and job.order is None and is_killed(reply.commands):
             job.order = KILLED
@@ -156,7 +162,7 @@ class Supervisor:
             log.info("ended_unreported", task_instance_id=job.id, reason=order.reason)
             self._forget(job)
         else:
-            self._report(job, ExitStatus(order.report, reason, order.code))
+            self._report(job, ExitStatus(order.report, reason, order.code, order.kind))
 
     def _start_next(self) -> None:
         """Start what may start, while there are slots."""
@@ -164,6 +170,10 @@ class Supervisor:
             self._begin(job)
 
     def _begin(self, job: Job) -> None:
+        if not self.contacts.may_start(job):
+            self._slots.free(None)
+            self._obeyed(job, OUT_OF_TOUCH, f"{OUT_OF_TOUCH.reason} before it started")
+            return
         try:
             job.process = process = job.start(self._environment)
         except (OSError, ValueError) as error:
@@ -172,6 +182,7 @@ class Supervisor:
                 job, ExitStatus(TaskInstanceStatus.ERROR, f"the command could not be started: {error}")
             )
             return
+        self.contacts.started(job)
         self._watch.started(process.pid, job.id)
         job.phase = Phase.RUNNING
         job.due = None if job.item.time_limit is None else time.monotonic() + job.item.time_limit
@@ -184,8 +195,7 @@ class Supervisor:
 
     def obey(self, reply: Reply) -> None:
         """Do what the reply to a sign of life orders."""
-        of = reply.task_instance_id or 0
-        job = self.running.get(of) or self._slots.granted.get(of)
+        job = self._held(reply.task_instance_id or 0)
         if job is None:
             return
         killed = job.phase is Phase.GRANTED and is_killed(reply.commands)
@@ -210,9 +220,6 @@ class Supervisor:
         if job.order is None:
             self._end(job, KILLED)
         return job.order is KILLED
-
-    def _pace(self, job: Job, seconds: float) -> None:
-        self._reports.pace.ask(job.id, seconds, self.running)
 
     def _acknowledge(self, job: Job, results: Mapping[int, str]) -> None:
         """Say what was made of commands; the reply may bring more of them."""
@@ -259,23 +266,16 @@ class Supervisor:
             self._slots.free(job.process.wall_seconds)
             job.files.drop_empty()
         self._start_next()
+        if job.order is None and self.contacts.was_killed(job):
+            job.order = OUT_OF_TOUCH
         if job.order is None:
-            self._report(job, self._verdict(job))
+            self._report(job, self._verdicts.of(job))
         else:
             self._obeyed(job, job.order, quoted(job.order.reason, tail(job.files.stderr)))
 
-    def _verdict(self, job: Job) -> ExitStatus:
-        if job.ended is None:
-            raise RuntimeError(f"task instance {job.id} has not ended")
-        if job.ended.exit_code == 0:
-            if (problem := job.read_result()) is not None:
-                return ExitStatus(TaskInstanceStatus.ERROR, f"the command succeeded, but {problem}")
-            return ExitStatus(TaskInstanceStatus.DONE)
-        before, self._oom_kills = self._oom_kills, oom_kills()
-        return judge(job.ended, out_of_memory=self._oom_kills > before, stderr=tail(job.files.stderr))
-
     def _report(self, job: Job, verdict: ExitStatus) -> None:
         job.phase = Phase.REPORTED
+        self.contacts.over(job)
         report = self._reports.end(job, verdict)
 
         def answered(job: Job, reply: Reply) -> None:
@@ -296,4 +296,5 @@ class Supervisor:
 
     def _forget(self, job: Job) -> None:
         del self.jobs[job.id]
+        self.contacts.over(job)
         self.changes.ended.append(job)

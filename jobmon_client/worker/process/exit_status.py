@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 
-from jobmon_client.states import TaskInstanceStatus
+from jobmon_client.states import FailureKind, TaskInstanceStatus
 from jobmon_client.worker.process.command_process import Ended
 
 KILLED_EXIT = 128 + signal.SIGKILL
@@ -15,11 +15,12 @@ QUOTED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ExitStatus:
-    """The status to report, and for an error the sentence that explains it, perhaps also a word."""
+    """The status to report, and for an error the sentence that explains it, perhaps also a word, and whose fault it was."""
 
     status: TaskInstanceStatus
     description: str = ""
     reason_code: str | None = None
+    kind: FailureKind | None = None
 
 
 CONFIRMED = ExitStatus(TaskInstanceStatus.ERROR_FATAL, "the command was ended as the server had ordered")

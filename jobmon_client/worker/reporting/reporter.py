@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -14,7 +14,7 @@ import structlog
 from jobmon_client.api.client import Api
 from jobmon_client.api.replies import Reply
 from jobmon_client.errors import JobmonError, Malformed
-from jobmon_client.loop import Backoff
+from jobmon_client.loop import Backoff, boot_seconds
 from jobmon_client.states import Outcome, TaskInstanceStatus
 from jobmon_client.worker.reporting.spool import Spool
 from jobmon_client.worker.reporting.spool_file import ENDS
@@ -37,10 +37,19 @@ class Pending:
     report: Mapping[str, Any]
     answered: Callable[[Reply], None]
     spooled: bool = False
+    sent_at: float | None = None
 
     def size(self) -> int:
         """Return about how many bytes it adds to a batch."""
         return 300 + sum(len(value) for value in self.report.values() if isinstance(value, str))
+
+
+def stamp(batch: Iterable[Pending]) -> None:
+    """Note of those that are sent for the first time that it is now."""
+    now = boot_seconds()
+    for pending in batch:
+        if pending.sent_at is None:
+            pending.sent_at = now
 
 
 class ReportSender:
@@ -125,6 +134,7 @@ class ReportSender:
         return batch
 
     def _deliver(self, batch: list[Pending]) -> None:
+        stamp(batch)
         try:
             answers = self._answers(batch)
         except Malformed:
@@ -142,7 +152,7 @@ class ReportSender:
             self._changed.notify_all()
         for pending, reply in zip(batch, answers, strict=True):
             if reply.outcome is not Outcome.BUSY:
-                pending.answered(reply)
+                pending.answered(replace(reply, sent_at=pending.sent_at))
         self._answered += len(batch) - len(busy)
         if self._answered >= MOST_KEPT:
             self._clear()

@@ -20,7 +20,6 @@ from jobmon_server.db.workflows.task_locks import LockedTaskWithInstance
 from jobmon_server.db.workflows.workflow_locks import LockedWorkflow
 from jobmon_server.errors import Unknown
 from jobmon_server.fsm.acts import ACTS, ENDS_DELAY, WAITING, Act
-from jobmon_server.fsm.task import LIVE
 
 _HOLDS = {"pause": True, "play": False}
 #: What a locked workflow must still be for an act on it.
@@ -188,11 +187,9 @@ def can_be(verb: str) -> ColumnElement[bool]:
     condition: ColumnElement[bool] = task.c.status.in_(ACTS[verb].sources)
     if verb in ENDS_DELAY:
         condition |= task.c.ready_at.is_not(None)
-    return condition & ~task_locks.is_started_afresh_already() if verb == "rerun" else condition
+    return condition
 
 
 def _is_there(connection: Connection, locked: LockedWorkflow, verb: str) -> bool:
     there = task.c.status == ACTS[verb].there
-    if verb == "rerun":
-        there |= task.c.status.in_(LIVE) & task_locks.is_started_afresh_already()
     return bool(task_locks.find(connection, locked.workflow_id, there, 1))

@@ -8,6 +8,7 @@ from typing import Any
 
 from jobmon_client.states import Outcome, ReasonCode, Reporter
 from jobmon_client.states import TaskInstanceStatus as TI
+from jobmon_server.actions.reporting.contact import contact_values, hold, is_in_contact
 from jobmon_server.actions.reporting.report_types import Report
 from jobmon_server.db.core.clock import seconds_after
 from jobmon_server.db.core.guarded_update import status_values
@@ -26,13 +27,26 @@ _ON_LAST_INCREMENT = TASK_INSTANCE.live - {TI.QUEUED}
 
 def decide(was: Locked, report: Report) -> Change:
     """Plan a report against the locked pair and say which columns it changes."""
-    if report.wanted is None:
-        plan = plan_heartbeat(was.pair, report.by, batch=report.is_batch)
-    else:
-        plan = plan_transition(was.pair, report.wanted, report.by, only_overdue=report.only_overdue)
+    if report.hold:
+        return hold(was, report)
+    plan = _planned(was, report)
     if plan.applied and plan.task_instance is not was.pair.task_instance:
         return moved(was, plan, report)
     return _stayed(was, plan, report)
+
+
+def _planned(was: Locked, report: Report) -> Plan:
+    if report.wanted is None:
+        return plan_heartbeat(was.pair, report.by, batch=report.is_batch, unkillable=report.unkillable)
+    return plan_transition(
+        was.pair,
+        report.wanted,
+        report.by,
+        only_overdue=report.only_overdue,
+        permanent=report.permanent,
+        proof=report.proof,
+        infrastructure=report.infrastructure,
+    )
 
 
 class Decisions:
@@ -49,9 +63,14 @@ class Decisions:
         """Return what `decide` does."""
         if news.always or news.sample is not None:
             return decide(was, news)
-        its_own = (id(was.pair), was.next_report_increment, was.is_started)
-        told = (news.wanted, news.by, news.next_report_increment, news.text, news.only_overdue, news.is_batch)
-        key = (*its_own, *told, *news.facts)
+        its_own = (
+            id(was.pair),
+            was.next_report_increment,
+            was.is_started,
+            was.contact_until,
+            was.lost_contact,
+        )
+        key = (*its_own, *news.terms, *news.facts)
         found = self._known.get(key)
         if found is not None:
             return _like(was, news, *found)
@@ -75,6 +94,7 @@ def _like(was: Locked, news: Report, change: Change, its_news: Report) -> Change
         reason=change.reason,
         error=change.error,
         attributes=news.attributes,
+        resource=change.resource,
     )
 
 
@@ -101,6 +121,7 @@ def moved(was: Locked, plan: Plan, report: Report) -> Change:
         error=error,
         attributes=report.attributes,
         sample=report.sample,
+        resource=report.resource,
     )
 
 
@@ -124,7 +145,7 @@ def _instance_values(was: Locked, plan: Plan, report: Report, report_by: datetim
         values["heartbeat_at"] = was.now
     if status in TASK_INSTANCE.terminal:
         values["finished_at"] = was.now
-    return {**values, **_brought(was, report), **report.always}
+    return {**values, **contact_values(was, plan, report), **_brought(was, report), **report.always}
 
 
 def _reason(was: Locked, plan: Plan) -> dict[str, Any]:
@@ -161,7 +182,7 @@ def _stayed(was: Locked, plan: Plan, report: Report) -> Change:
     """Return the change of a report that moves nothing: a deadline extended, a late id kept, a refusal recorded."""
     values: dict[str, Any] = {}
     if plan.applied:
-        values = {**_brought(was, report), "heartbeat_at": was.now}
+        values = {**_brought(was, report), "heartbeat_at": was.now, **contact_values(was, plan, report)}
     if plan.outcome not in {Outcome.INVALID, Outcome.FENCED}:
         values |= report.always
     extends = plan.applied or (plan.outcome is Outcome.DUPLICATE and bool(report.always))
@@ -218,9 +239,13 @@ def followed(change: Change) -> Locked:
     if not change.plan.applied:
         return replace(was, report_by=change.report_by)
     has_moved = change.plan.task_instance is not was.pair.task_instance
+    pair = after(was.pair, change.plan, change.by) if has_moved else was.pair
+    until = change.instance.get("contact_until", was.contact_until)
     return replace(
         was,
-        pair=after(was.pair, change.plan, change.by) if has_moved else was.pair,
+        pair=replace(pair, in_contact=is_in_contact(until, was.now)),
+        contact_until=until,
+        held_seconds=change.instance.get("held_seconds", was.held_seconds),
         status_at=was.now if has_moved else was.status_at,
         report_by=change.report_by,
         next_report_increment=change.instance.get("next_report_increment", was.next_report_increment),

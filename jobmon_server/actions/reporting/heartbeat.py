@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome
 from jobmon_server.actions.reporting import report_types as make
 from jobmon_server.actions.reporting.batches import apply_reports
+from jobmon_server.actions.reporting.contact import CONTACT_INCREMENTS
 from jobmon_server.actions.reporting.transition import Verdict
 from jobmon_server.db.core.rows import chunks
 from jobmon_server.db.core.transaction import Database
@@ -17,26 +19,31 @@ from jobmon_server.errors import Busy
 
 
 def heartbeats(
-    database: Database, task_instance_ids: Iterable[int], next_report_increment: float
+    database: Database, task_instance_ids: Iterable[int], next_report_increment: float, **special: Any
 ) -> tuple[int, list[Verdict]]:
-    """Take the sign of life of many instances at once; how many were simply extended, and a verdict for each other."""
+    """Take the sign of life of many instances at once; how many were simply extended, and a verdict for each other.
+
+    `special` is what makes it another than the ordinary one: `hold` with `patience`, or `unkillable`.
+    """
     ids = list(dict.fromkeys(task_instance_ids))
     others: list[int] = []
     busy: list[Verdict] = []
+    if special:
+        others, ids = ids, []
     for some in chunks(ids):
         try:
             others += database.transact(extend_ordinary, some, next_report_increment)
         except Busy:
             busy += [Verdict(Outcome.BUSY, one) for one in some]
-    news = make.log_report_by_batch(next_report_increment=next_report_increment)
+    news = make.log_report_by_batch(next_report_increment=next_report_increment, **special)
     verdicts = apply_reports(database, [(one, news) for one in others])
-    return len(ids) - len(others) - len(busy), [*verdicts, *busy]
+    return max(0, len(ids) - len(others) - len(busy)), [*verdicts, *busy]
 
 
 def extend_ordinary(connection: Connection, ids: Sequence[int], increment: float) -> list[int]:
     """Extend those deadlines that a heartbeat only extends; return the other ids, untouched, in the order given."""
     ordinary, now = lock_ordinary(connection, ids)
     if now is not None:
-        extend(connection, ordinary, now, increment)
+        extend(connection, ordinary, now, increment, CONTACT_INCREMENTS * increment)
     done = set(ordinary)
     return [one for one in ids if one not in done]

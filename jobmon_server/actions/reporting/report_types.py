@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobmon_client.states import Reporter
+from jobmon_client.states import FailureKind, Reporter
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_server.db.instances.commands import CommandAck
 from jobmon_server.db.instances.metric_samples import Sample
@@ -43,9 +43,28 @@ class Report:
     text: str | None = None
     only_overdue: bool = False
     is_batch: bool = False
+    #: Conditions and kinds of a failure (`fsm.plan`), and the member of the resources that was short.
+    permanent: bool = False
+    proof: bool = False
+    infrastructure: bool = False
+    resource: str | None = None
+    #: Signs of life that are more: of a distributor that holds what it cannot ask for, for so many seconds in all at most;
+    #: of a worker whose command the kernel cannot kill.
+    hold: bool = False
+    patience: float = 0.0
+    unkillable: bool = False
+    #: What the server says of workers out of touch, where neither task nor workflow does.
+    lost_contact: str | None = None
     attributes: dict[str, Any] | None = None
     sample: Sample | None = None
     acknowledged: tuple[CommandAck, ...] = ()
+
+    @property
+    def terms(self) -> tuple[Any, ...]:
+        """What counts when it is decided, but for the facts that it brings."""
+        conditions = (self.only_overdue, self.permanent, self.proof, self.infrastructure, self.resource)
+        life = (self.is_batch, self.hold, self.patience, self.unkillable, self.lost_contact)
+        return (self.wanted, self.by, self.next_report_increment, self.text, *conditions, *life)
 
     @property
     def asks_for_commands(self) -> bool:
@@ -63,7 +82,8 @@ def _worker(given: dict[str, Any]) -> By:
 
 def log_running(**given: Any) -> Report:
     """Make the report of a worker that is about to start its command."""
-    return Report(TI.RUNNING, _worker(given), given["next_report_increment"], _facts(given))
+    increment, default = given["next_report_increment"], given.get("lost_contact")
+    return Report(TI.RUNNING, _worker(given), increment, _facts(given), lost_contact=default)
 
 
 def log_report_by(**given: Any) -> Report:
@@ -75,6 +95,7 @@ def log_report_by(**given: Any) -> Report:
         _worker(given),
         given["next_report_increment"],
         facts,
+        unkillable=given.get("unkillable", False),
         attributes=given.get("attributes"),
         sample=sample if sample is not None and sample.values else None,
         acknowledged=tuple(CommandAck(**one) for one in given.get("acknowledged", ())),
@@ -83,7 +104,8 @@ def log_report_by(**given: Any) -> Report:
 
 def log_report_by_batch(**given: Any) -> Report:
     """Make the sign of life of a reconciler or a node agent, for one of its many instances."""
-    return Report(None, By(Reporter.DISTRIBUTOR), given["next_report_increment"], is_batch=True)
+    told = {name: given[name] for name in ("hold", "patience", "unkillable") if name in given}
+    return Report(None, By(Reporter.DISTRIBUTOR), given["next_report_increment"], is_batch=True, **told)
 
 
 def log_done(**given: Any) -> Report:
@@ -99,7 +121,17 @@ def log_error_worker_node(**given: Any) -> Report:
         facts=_facts(given),
         text=given["error_description"],
         attributes=given.get("attributes"),
+        **_failure(given),
     )
+
+
+def _failure(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what is told of a failure beside its status."""
+    return {
+        "infrastructure": given.get("kind") is FailureKind.INFRASTRUCTURE,
+        "proof": given.get("proof") is not None,
+        "resource": given.get("resource"),
+    }
 
 
 def log_distributor_id(**given: Any) -> Report:
@@ -109,28 +141,29 @@ def log_distributor_id(**given: Any) -> Report:
 
 
 def log_launched(**given: Any) -> Report:
-    """Make the report that the cluster accepted one instance of an array batch."""
-    return Report(TI.LAUNCHED, By(Reporter.DISTRIBUTOR), given["next_report_increment"], _facts(given))
+    """Make the report that the cluster accepted one instance of an array batch: as if it were told alone."""
+    return log_distributor_id(**given)
 
 
 def log_no_distributor_id(**given: Any) -> Report:
-    """Make the report that a submission failed."""
-    by = By(Reporter.DISTRIBUTOR)
-    return Report(TI.NO_DISTRIBUTOR_ID, by, facts=_facts(given), text=given["error_message"])
+    """Make the report that a submission failed, perhaps for good."""
+    by, permanent = By(Reporter.DISTRIBUTOR), given.get("permanent", False)
+    wanted = TI.ERROR_FATAL if permanent else TI.NO_DISTRIBUTOR_ID
+    facts, text = _facts(given), given["error_message"]
+    return Report(wanted, by, facts=facts, text=text, permanent=permanent, **_failure(given))
 
 
 def log_known_error(**given: Any) -> Report:
     """Make the report of a distributor that knows how an instance ended."""
-    return Report(
-        given["error_state"], By(Reporter.DISTRIBUTOR), facts=_facts(given), text=given["error_message"]
-    )
+    by, text = By(Reporter.DISTRIBUTOR), given["error_message"]
+    return Report(given["error_state"], by, facts=_facts(given), text=text, **_failure(given))
 
 
 def log_unknown_error(**given: Any) -> Report:
     """Make the report of a reconciler that gives an instance up; untimely while its deadline lives."""
     wanted = given.get("error_state") or TI.UNKNOWN_ERROR
-    by = By(Reporter.DISTRIBUTOR)
-    return Report(wanted, by, facts=_facts(given), text=given["error_message"], only_overdue=True)
+    by, text = By(Reporter.DISTRIBUTOR), given["error_message"]
+    return Report(wanted, by, facts=_facts(given), text=text, only_overdue=True, **_failure(given))
 
 
 #: The reports of DESIGN §5 by the name that their route and a batch's items use.

@@ -36,7 +36,10 @@ def _is_short(change: Change) -> bool:
 def _scaled(change: Change, asked: Any, maxima: Maxima) -> dict[str, Any]:
     if not asked.resource_scales:
         return {}
-    wanted = scale(asked.requested_resources, asked.resource_scales, change.plan.num_attempts)
+    scales = asked.resource_scales
+    if change.resource is not None:
+        scales = {name: by for name, by in scales.items() if name == change.resource}
+    wanted = scale(asked.requested_resources, scales, change.plan.num_attempts)
     queues = [asked.queue, *(asked.fallback_queues or ())]
     known = {queue: maxima[asked.cluster, queue] for queue in queues if (asked.cluster, queue) in maxima}
     queue, granted = place(wanted, queues, known)

@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from jobmon_client.states import Outcome, TaskInstanceStatus, TaskStatus
+from jobmon_client.states import LostContact, Outcome, TaskInstanceStatus, TaskStatus
 from jobmon_server.actions.reporting.command_exchange import CommandExchange, exchange
+from jobmon_server.actions.reporting.contact import lost_contact_of
 from jobmon_server.actions.reporting.decision import Decisions, decide, followed
 from jobmon_server.actions.reporting.report_types import Report
 from jobmon_server.actions.reporting.resource_scaling import with_resources
@@ -35,14 +36,19 @@ class Verdict:
     left_workflow_id: int | None = None
     place: dict[str, int] = field(default_factory=dict)
     exchanged: CommandExchange | None = None
+    lost_contact: LostContact | None = None
 
     @property
     def is_remarkable(self) -> bool:
-        """Whether a batch reply lists it: not applied, not the status that its report wanted, or there is more to tell."""
+        """Whether a batch reply lists it: not applied, not the status that its report wanted, or there is more to tell.
+
+        A worker has to be told that it must stop when it is out of touch.
+        """
         return (
             self.outcome is not Outcome.APPLIED
             or (self.wanted is not None and self.status is not self.wanted)
             or (self.exchanged is not None and self.exchanged.is_remarkable)
+            or self.lost_contact is LostContact.STOP
         )
 
 
@@ -136,6 +142,7 @@ def verdict(change: Change, news: Report | None = None) -> Verdict:
     """Say what a change means for whoever reported it."""
     has_left = change.was.pair.task in LIVE and change.plan.task not in LIVE
     wanted = None if news is None else news.wanted
+    runs = wanted is TaskInstanceStatus.RUNNING and change.plan.task_instance is wanted
     return Verdict(
         change.plan.outcome,
         change.was.task_instance_id,
@@ -146,4 +153,5 @@ def verdict(change: Change, news: Report | None = None) -> Verdict:
         change.was.assignment if wanted is TaskInstanceStatus.RUNNING else None,
         change.was.workflow_id if has_left else None,
         {"array_step_id": change.was.array_step_id},
+        lost_contact=lost_contact_of(change.was, change) if runs else None,
     )

@@ -23,6 +23,7 @@ from jobmon_server.db.schema.execution import EXECUTION, as_columns, as_told, wi
 from jobmon_server.db.schema.tables_control import task_attribute, workflow_attribute
 from jobmon_server.db.workflows import binding, inputs, workflow_locks
 from jobmon_server.db.workflows.binding import KnownTask
+from jobmon_server.db.workflows.workflow_locks import LockedWorkflow
 from jobmon_server.errors import Invalid, Malformed, Unknown
 from jobmon_server.fsm.task import TASK
 
@@ -120,7 +121,7 @@ def bind_tasks(
     new = [task for task in tasks if task["name"] not in known]
     _refuse_cycles(new)
     array_ids = binding.arrays(connection, workflow_id, {task["array"] for task in new}, list(arrays))
-    added = _add(connection, locked.workflow_id, new, array_ids, known, locked.now)
+    added = _add(connection, locked, new, array_ids, known)
     settle_locked(connection, locked)
     return _bound(tasks, known, added)
 
@@ -153,12 +154,12 @@ def digest(task: dict[str, Any]) -> str:
 
 def _add(
     connection: Connection,
-    workflow_id: int,
+    locked: LockedWorkflow,
     new: Sequence[dict[str, Any]],
     array_ids: dict[str, int],
     known: dict[str, KnownTask],
-    now: Any,
 ) -> dict[str, int]:
+    workflow_id, now = locked.workflow_id, locked.now
     passed_on = {name for name, task in known.items() if task.is_released}
     defaults = binding.read_defaults(connection, workflow_id) if new else {}
 
@@ -166,6 +167,8 @@ def _add(
         own = {key: value for key, value in task.items() if key not in _OTHERWISE}
         return {
             **as_columns(with_defaults(own, defaults)),
+            # Its own, or its workflow's; a definition that says nothing has the digest that it always had.
+            "lost_contact": task.get("lost_contact", locked.lost_contact),
             "workflow_id": workflow_id,
             "array_id": array_ids[task["array"]],
             **status_values(TASK.initial, now),

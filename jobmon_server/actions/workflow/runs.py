@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -235,10 +236,10 @@ def end_run(connection: Connection, locked: LockedWorkflow, status: WorkflowRunS
     settle_locked(connection, ended)
 
 
-def reap_run(connection: Connection, workflow_run_id: int) -> bool:
-    """End a run whose owner is silent past its deadline; False when it spoke meanwhile."""
+def reap_run(connection: Connection, workflow_run_id: int, until: datetime | None = None) -> bool:
+    """End a run whose owner is silent past its deadline; False when it spoke meanwhile, or it is later than `until`."""
     run = workflow_locks.lock_run(connection, workflow_run_id)
-    if run is None or not run.is_alive or not run.is_overdue:
+    if run is None or not run.is_alive or not run.is_overdue or (until is not None and run.now > until):
         return False
     locked = workflow_locks.lock_workflow_of(connection, run.workflow_id, run)
     if locked is None:

@@ -12,6 +12,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 #: Name under which `db.engine` registers the clock with each SQLite connection.
 SQLITE_CLOCK = "jobmon_utc_now"
+SQLITE_SECONDS_LATER = "jobmon_seconds_later"
 
 
 class now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
@@ -32,6 +33,25 @@ def _now_mariadb(element: now, compiler: Any, **options: Any) -> str:
     # Not UTC_TIMESTAMP: that stands still from the start of the statement, however long the statement then
     # waits for its lock. The session's time zone is UTC (db.engine).
     return "SYSDATE(6)"
+
+
+class seconds_later(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
+    """The instant so many seconds after another: `seconds_later(instant, seconds)`, both of the row if need be."""
+
+    type = DateTime()
+    inherit_cache = True
+
+
+@compiles(seconds_later, "sqlite")
+def _seconds_later_sqlite(element: seconds_later, compiler: Any, **options: Any) -> str:
+    return f"{SQLITE_SECONDS_LATER}({compiler.process(element.clauses, **options)})"
+
+
+@compiles(seconds_later, "mysql")
+@compiles(seconds_later, "mariadb")
+def _seconds_later_mariadb(element: seconds_later, compiler: Any, **options: Any) -> str:
+    instant, seconds = (compiler.process(one, **options) for one in element.clauses)
+    return f"TIMESTAMPADD(MICROSECOND, ROUND({seconds} * 1000000), {instant})"
 
 
 _READ = select(now())

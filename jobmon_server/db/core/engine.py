@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import QueuePool
 
-from jobmon_server.db.core.clock import SQLITE_CLOCK
+from jobmon_server.db.core.clock import SQLITE_CLOCK, SQLITE_SECONDS_LATER, seconds_after
 from jobmon_server.db.core.linear_regex import matches
 from jobmon_server.db.core.search_slots import SearchSlots
 from jobmon_server.db.core.time_limit import LOCK_WAIT_SECONDS, limit_statements
@@ -96,6 +96,7 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     connection.create_function(SQLITE_CLOCK, 0, _utc_now_text)
     # In the place of the driver's own, by `re`, which a pattern can keep busy for as long as it likes.
     connection.create_function("regexp", 2, matches, deterministic=True)
+    connection.create_function(SQLITE_SECONDS_LATER, 2, _seconds_later_text, deterministic=True)
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}").close()
 
@@ -103,6 +104,12 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 def _utc_now_text() -> str:
     # SQLite has no clock of microseconds: this is the one that `db.clock` reads through SQL.
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")  # noqa: TID251
+
+
+def _seconds_later_text(instant: str | None, seconds: float | None) -> str | None:
+    if instant is None or seconds is None:
+        return None
+    return seconds_after(datetime.fromisoformat(instant), seconds).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -36,6 +36,11 @@ _FIND = by_index(
 _NOW = bindparam("now", type_=task_instance.c.updated_at.type)
 _DEADLINE = bindparam("deadline", type_=task_instance.c.report_by.type)
 _IS_FORWARD = task_instance.c.report_by < _DEADLINE
+_CONTACT = bindparam("contact", type_=task_instance.c.contact_until.type)
+# Null stays null: a worker that goes on out of touch keeps no contact, and before a worker there is none.
+_STAYS_IN_CONTACT = case(
+    (task_instance.c.contact_until < _CONTACT, _CONTACT), else_=task_instance.c.contact_until
+)
 
 
 def _forward(column: Any, value: Any) -> tuple[Any, Any]:
@@ -49,6 +54,7 @@ _EXTEND = (
     .ordered_values(
         _forward(task_instance.c.next_report_increment, bindparam("increment")),
         _forward(task_instance.c.report_by, _DEADLINE),
+        (task_instance.c.contact_until, _STAYS_IN_CONTACT),
         (task_instance.c.heartbeat_at, _NOW),
         (task_instance.c.updated_at, _NOW),
     )
@@ -66,8 +72,15 @@ def lock_ordinary(connection: Connection, ids: Sequence[int]) -> tuple[Sequence[
     return connection.execute(_FIND, {"ids": ids}).scalars().all(), found.now
 
 
-def extend(connection: Connection, ids: Sequence[int], now: datetime, increment: float) -> None:
-    """Give ordinary instances, which are locked, their next deadline, unless theirs is later. Raises `LostRace`."""
-    facts = {"now": now, "deadline": clock.seconds_after(now, increment), "increment": increment}
+def extend(
+    connection: Connection, ids: Sequence[int], now: datetime, increment: float, contact_seconds: float
+) -> None:
+    """Give ordinary instances, which are locked, their next deadline, unless theirs is later. Raises `LostRace`.
+
+    Those of which contact is kept are in contact for `contact_seconds` from now.
+    """
+    contact = clock.seconds_after(now, contact_seconds)
+    deadline = clock.seconds_after(now, increment)
+    facts = {"now": now, "deadline": deadline, "increment": increment, "contact": contact}
     if connection.execute(_EXTEND, {"ids": ids, **facts}).rowcount != len(ids):
         raise LostRace

@@ -57,6 +57,9 @@ class Locked:
     pending_commands: int = 0
     metric_samples: int = 0
     has_retry_delay: bool = False
+    contact_until: datetime | None = None
+    held_seconds: float | None = None
+    lost_contact: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,19 +169,21 @@ def _listed(connection: Connection, ids: Sequence[int], *, wait: bool) -> Locked
     alike: dict[tuple[Any, ...], Pair] = {}
     for row in instances:
         one, task_id, step, attempt, since, due, increment, distributor, is_started, *counts = row[:OWN]
+        *counts, contact, held = counts
         if task_id not in tasks:
             passed_over.append(one)
             continue
-        _, workflow_id, retry_seconds, *task_standing = tasks[task_id]
+        _, workflow_id, retry_seconds, lost_contact, *task_standing = tasks[task_id]
         report_by = due and datetime.fromisoformat(due)
-        standing = (*row[OWN:], *task_standing, report_by is not None and report_by < now)
+        contact_until = contact and datetime.fromisoformat(contact)
+        by_clock = (report_by is not None and report_by < now, bool(contact_until) and now < contact_until)
+        standing = (*row[OWN:], *task_standing, *by_clock)
         pair = alike.get(standing)
         if pair is None:
             pair = alike[standing] = pair_of_row(standing)
         own = (report_by, increment, distributor, bool(is_started), now, None, datetime.fromisoformat(since))
-        locked = Locked(one, task_id, workflow_id, step, attempt, pair, *own, *counts)
-        locked.has_retry_delay = retry_seconds is not None
-        pairs[one] = locked
+        more = (*counts, retry_seconds is not None, contact_until, held, lost_contact)
+        pairs[one] = Locked(one, task_id, workflow_id, step, attempt, pair, *own, *more)
     return LockedMany(pairs, tuple(passed_over))
 
 
@@ -218,6 +223,7 @@ def pair_of(instance: InstanceRow | Row[Any], its_task: TaskRow | Row[Any]) -> P
         orphan=instance.orphan,
         requeue=instance.requeue,
         overdue=instance.report_by is not None and instance.report_by < instance.now,
+        in_contact=instance.contact_until is not None and instance.now < instance.contact_until,
     )
 
 
@@ -241,4 +247,7 @@ def _locked(
         pending_commands=instance.pending_commands,
         metric_samples=instance.metric_samples,
         has_retry_delay=its_task.retry_seconds is not None,
+        contact_until=instance.contact_until,
+        held_seconds=instance.held_seconds,
+        lost_contact=its_task.lost_contact,
     )

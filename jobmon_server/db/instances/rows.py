@@ -35,6 +35,8 @@ class InstanceRow(NamedTuple):
     started_at: datetime | None
     pending_commands: int
     metric_samples: int
+    contact_until: datetime | None
+    held_seconds: float | None
     workflow_run_id: int
     array_id: int
     batch_num: int
@@ -50,6 +52,7 @@ class TaskRow(NamedTuple):
     num_attempts: int
     max_attempts: int
     num_refunds: int
+    lost_contact: str | None
     name: str
     retry_seconds: float | None
 
@@ -65,7 +68,7 @@ def _listed(*columns: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 #: Of many, without what only a start needs: first the `OWN` columns of each, then what is planned from.
-OWN = 11
+OWN = 13
 INSTANCES = _listed(
     *(
         task_instance.c[name]
@@ -73,12 +76,15 @@ INSTANCES = _listed(
     ),
     *(task_instance.c[name] for name in ("next_report_increment", "distributor")),
     task_instance.c.started_at.is_not(None),
-    *(task_instance.c[name] for name in ("pending_commands", "metric_samples")),
+    *(
+        task_instance.c[name]
+        for name in ("pending_commands", "metric_samples", "contact_until", "held_seconds")
+    ),
     *(task_instance.c[name] for name in ("status", "status_by", "worker_id", "orphan", "requeue")),
 )
-#: Its id and its workflow's, its delay, then what is planned from.
+#: Its id and its workflow's, its delay, what its workers do out of touch, then what is planned from.
 TASKS = _listed(
-    *(task.c[name] for name in ("id", "workflow_id", "retry_seconds")),
+    *(task.c[name] for name in ("id", "workflow_id", "retry_seconds", "lost_contact")),
     *(task.c[name] for name in ("status", "num_attempts", "max_attempts", "num_refunds")),
 )
 _INSTANCE_STATUS: Callable[[str], Any] = StatusType(TaskInstanceStatus).member
@@ -86,8 +92,9 @@ _TASK_STATUS: Callable[[str], Any] = StatusType(TaskStatus).member
 
 
 def pair_of_row(standing: Sequence[Any]) -> Pair:
-    """Return what is planned from, as `INSTANCES` and then `TASKS` have it, and whether its deadline has passed."""
-    status, status_by, worker_id, orphan, requeue, task_status, attempts, most, refunds, overdue = standing
+    """Return what is planned from: as `INSTANCES` and then `TASKS` have it, then `overdue` and `in_contact`."""
+    status, status_by, worker_id, orphan, requeue, task_status, attempts, most, refunds, *by_clock = standing
+    overdue, in_contact = by_clock
     reporter = Reporter(status_by)
     return Pair(
         task_instance=_INSTANCE_STATUS(status),
@@ -100,4 +107,5 @@ def pair_of_row(standing: Sequence[Any]) -> Pair:
         orphan=bool(orphan),
         requeue=bool(requeue),
         overdue=overdue,
+        in_contact=in_contact,
     )

@@ -55,7 +55,8 @@ _FAILED = insert(error_log)
 class Change:
     """What one decision writes: `instance` and `task` are the columns that change, nothing else is touched.
 
-    `report_by` is the instance's deadline afterwards; `error` is the text of its error-log entry, if it gets one.
+    `report_by` is the instance's deadline afterwards; `error` is the text of its error-log entry, if it gets one,
+    `resource` what was short.
     """
 
     was: Locked
@@ -70,6 +71,7 @@ class Change:
     error: str | None = None
     attributes: dict[str, Any] | None = None
     sample: Sample | None = None
+    resource: str | None = None
 
 
 def write_many(connection: Connection, changes: Sequence[Change]) -> None:

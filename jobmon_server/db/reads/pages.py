@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskInstanceStatus, TaskStatus
+from jobmon_server.db.core import clock
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.rows import RowDict, fetch_rows
 from jobmon_server.db.reads.lookups import is_current, is_leaf, is_there
@@ -95,8 +96,8 @@ def list_tended(
     statuses: Sequence[TaskInstanceStatus],
     limit: int,
     after: int = 0,
-) -> list[RowDict]:
-    """Return instances of a cluster that its distributor looks after, by id."""
+) -> RowDict:
+    """Return instances of a cluster that its distributor looks after, by id, and the instant that their times lie before or after."""
     statement = (
         select(
             task_instance.c.id.label("task_instance_id"),
@@ -106,6 +107,10 @@ def list_tended(
             task_instance.c.report_by,
             task_instance.c.nodename,
             task_instance.c.worker_id,
+            task_instance.c.status_at,
+            task_instance.c.next_report_increment,
+            task_instance.c.contact_until,
+            clock.now().label("now"),
         )
         .where(
             task_instance.c.tended_cluster == cluster,
@@ -116,4 +121,6 @@ def list_tended(
         .limit(limit)
     )
     # In the order of this index they are found; by ids alone all others would be looked at too.
-    return fetch_rows(connection, by_index(statement, task_instance, "ix_task_instance_tended"))
+    rows = fetch_rows(connection, by_index(statement, task_instance, "ix_task_instance_tended"))
+    instants = [row.pop("now") for row in rows]
+    return {"task_instances": rows, "now": max(instants, default=None)}

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Double, ForeignKey, MetaData, Table, false
 
-from jobmon_server.db.core.types import ExactText, Id, Json
+from jobmon_server.db.core.types import ExactText, Id, Instant, Json
 
 metadata = MetaData(
     naming_convention={
@@ -67,6 +67,11 @@ def execution_columns() -> list[Column[Any]]:
         Column("retry_factor", Double),
         Column("retry_jitter", Double),
     ]
+
+
+def grace_columns() -> tuple[Column[Any], Column[Any]]:
+    """Make the columns of what has a deadline: when a leader that was back gave it anew, and for how long all had led by then."""
+    return Column("graced_at", Instant), Column("graced_led", Double)
 
 
 def plain_table(name: str, *parts: Any) -> Table:

@@ -42,6 +42,7 @@ from jobmon_server.db.schema.columns import (
     REASON_LENGTH,
     execution_columns,
     flag,
+    grace_columns,
     member,
     new_table,
     parent,
@@ -73,6 +74,8 @@ workflow = new_table(
     Column("callback_url", FreeText),
     # Where its commands run, and what is added to their environment; tasks may say otherwise.
     *execution_columns(),
+    # What its workers do when they are out of touch; null: as the server says.
+    Column("lost_contact", Word(8)),
     # A path or a digest of the configuration that it was made from; nobody here reads it.
     Column("configuration", Exact(NAME_LENGTH)),
     # Who bound it, as his token says; null without authentication.
@@ -117,6 +120,7 @@ workflow_run = new_table(
     # The process that drives it, as it names itself: who comes after it on its machine can see that it is dead.
     Column("process", Json),
     Column("reason", FreeText),
+    *grace_columns(),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("workflow_id", "request_id"),
@@ -171,6 +175,8 @@ task = new_table(
     Column("requested_resources", Json),
     Column("resource_scales", Json),
     Column("fallback_queues", Json),
+    # Its own, or its workflow's; null: as the server says.
+    Column("lost_contact", Word(8)),
     Column("attributes", Json),
     # The workflow's directory where it names none; its own environment: null where neither has any.
     *execution_columns(),
@@ -227,6 +233,11 @@ task_instance = new_table(
     Column("status_by", Word(16), nullable=False),
     Column("report_by", Instant),
     Column("next_report_increment", Double),
+    # Until then its holder alone may end it; null where a worker that is out of touch goes on (lost_contact).
+    Column("contact_until", Instant),
+    # By how many seconds a distributor that cannot ask its cluster has put off its deadlines; null: never.
+    Column("held_seconds", Double),
+    *grace_columns(),
     flag("orphan"),
     flag("requeue"),
     Column("cluster", Exact(NAME_LENGTH), nullable=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index
+from sqlalchemy import Column, Double, Index
 
 from jobmon_client.states import TaskInstanceStatus, TaskStatus
 from jobmon_server.db.core.types import Exact, FreeText, Id, Instant, Word, status_check, status_column
@@ -44,5 +44,11 @@ lease = table(
     Column("holder", Exact(NAME_LENGTH)),
     Column("term", Id, nullable=False, server_default="0"),
     Column("expires_at", Instant),
+    # Until when somebody has led, for how many seconds in all, and who: a process, or single passes (`reap --once`).
+    Column("led_at", Instant),
+    Column("led_seconds", Double, nullable=False, server_default="0"),
+    Column("led_by", Word(8)),
+    # Since when a leader is back, while what that asks for is not done.
+    Column("back_at", Instant),
     mysql_engine="InnoDB",
 )

@@ -14,7 +14,7 @@ from jobmon_server.db.core.types import StatusType
 from jobmon_server.db.schema.tables import task, task_instance, workflow
 from jobmon_server.db.schema.tables_records import journal
 
-_HIDDEN = {"definition_digest", "status_by"}
+_HIDDEN = {"definition_digest", "status_by", "graced_at", "graced_led"}
 
 
 def views() -> dict[str, Select[Any]]:

@@ -39,6 +39,7 @@ class LockedTaskWithInstance:
     now: datetime
     subject: TaskWithInstance
     status_at: datetime | None = None
+    contact_until: datetime | None = None
 
     @property
     def status(self) -> TaskStatus:
@@ -120,6 +121,7 @@ _INSTANCE = (
     task_instance.c.requeue,
     task_instance.c.next_report_increment,
     task_instance.c.status_at,
+    task_instance.c.contact_until,
 )
 _TASK = (
     task.c.id,
@@ -160,6 +162,7 @@ def _subject(its_task: Row[Any], instance: Row[Any] | None, now: Any) -> LockedT
             its_task.status, status, requeue, its_task.num_attempts, delayed=its_task.ready_at is not None
         ),
         None if instance is None else instance.status_at,
+        None if instance is None else instance.contact_until,
     )
 
 
@@ -221,7 +224,8 @@ def _instance_values(was: LockedTaskWithInstance, act: Act) -> dict[str, Any]:
         if act.task_instance in TASK_INSTANCE.terminal:
             values |= {"finished_at": was.now} if was.subject.has_live_instance else {}
         elif was.next_report_increment is not None:
-            values["report_by"] = clock.seconds_after(was.now, was.next_report_increment)
+            deadline = clock.seconds_after(was.now, was.next_report_increment)
+            values["report_by"] = max(deadline, was.contact_until or deadline)
     return {**values, "updated_at": was.now} if values else values
 
 
@@ -229,7 +233,7 @@ def _reason_code(act: Act) -> ReasonCode:
     """Return why an act ended an instance, or told it to end."""
     if act.task is TaskStatus.STOPPED:
         return ReasonCode.STOPPED
-    if act.requeue:
+    if act.requeue or (act.orphan and act.task_instance not in TASK_INSTANCE.terminal):
         return ReasonCode.STARTED_AFRESH
     if act.task in FORCED:
         return ReasonCode.FORCED

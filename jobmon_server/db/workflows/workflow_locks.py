@@ -65,6 +65,7 @@ class LockedWorkflow:
     callback_url: str | None
     run: LockedRun | None
     now: datetime
+    lost_contact: str | None = None
 
 
 _RUN = select(
@@ -90,6 +91,7 @@ _LOCK_WORKFLOW = (
         workflow.c.expiry_seconds,
         workflow.c.callback_url,
         workflow.c.last_run_id,
+        workflow.c.lost_contact,
         clock.now().label("now"),
     )
     # One whose rows are being deleted is gone for everybody.
@@ -133,6 +135,7 @@ def lock_workflow_of(
         row.callback_url,
         run,
         row.now,
+        row.lost_contact,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from marshmallow import ValidationError, fields, validates_schema
 
-from jobmon_client.states import TaskInstanceStatus
+from jobmon_client.states import Scope, TaskInstanceStatus
 from jobmon_server.actions.reporting.claims import instantiate, launched
 from jobmon_server.actions.reporting.heartbeat import heartbeats
 from jobmon_server.db.reads import pages
@@ -25,7 +25,8 @@ from jobmon_server.routes.fields.base import (
     Whole,
 )
 from jobmon_server.routes.fields.query_params import Digits, Words
-from jobmon_server.routes.http.endpoint import blueprint, database, get, post, read, reply, report
+from jobmon_server.routes.http.endpoint import blueprint, database, get, post, read, reply, report, settings
+from jobmon_server.routes.http.scopes import require
 from jobmon_server.routes.schemas import requests, resources
 from jobmon_server.routes.schemas.replies import (
     BatchItem,
@@ -152,9 +153,21 @@ def log_launched(array_id: int, batch_num: int, distributor_ids: dict[int, str],
 
 
 class HeartbeatBatch(requests.Deadline):
-    """Signs of life of many instances."""
+    """Signs of life of many instances.
+
+    `hold`: of a distributor that cannot ask its cluster, or keeps what it has; `unkillable`: of a worker whose commands
+    are to end, and the kernel cannot kill them.
+    """
 
     task_instance_ids = ListOf(Id(), required=True, maximum=LARGEST_CALL)
+    hold = Flag(load_default=False)
+    unkillable = Flag(load_default=False)
+
+    @validates_schema(skip_on_field_errors=True)
+    def one_of_both(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse what a distributor and a worker would have to say together."""
+        if data["hold"] and data["unkillable"]:
+            raise ValidationError("does not go with hold", "unkillable")
 
 
 @post(
@@ -164,8 +177,13 @@ class HeartbeatBatch(requests.Deadline):
     reply=BatchReply,
     refusals=(422, 503),
 )
-def log_report_by_batch(**facts: Any) -> Response:
+def log_report_by_batch(*, hold: bool, unkillable: bool, **facts: Any) -> Response:
     """Extend many deadlines; what must stop is among the outcomes."""
+    if hold:
+        require(Scope.DISTRIBUTOR)
+        facts |= {"hold": True, "patience": settings().cluster_patience}
+    if unkillable:
+        facts["unkillable"] = True
     extended, verdicts = heartbeats(database(), **facts)
     return batch_reply(verdicts, applied=extended)
 
@@ -198,4 +216,4 @@ class TendedQuery(Schema):
 @get(distributor, "/task_instance/tended", query=TendedQuery, reply=resources.Tended, refusals=(422, 503))
 def list_tended(status: list[TaskInstanceStatus], **query: Any) -> Response:
     """List instances of a cluster that its distributor looks after."""
-    return reply({"task_instances": read(pages.list_tended, statuses=status, **query)})
+    return reply(read(pages.list_tended, statuses=status, **query))

@@ -11,7 +11,7 @@ from jobmon_client.states import Outcome
 from jobmon_server.actions.reporting.batches import apply_reports
 from jobmon_server.actions.reporting.report_types import REPORTS, Report
 from jobmon_server.routes.fields.base import Id, Schema
-from jobmon_server.routes.http.endpoint import blueprint, database, post, reply
+from jobmon_server.routes.http.endpoint import blueprint, database, made_report, post, reply
 from jobmon_server.routes.http.fast_load import loader_of
 from jobmon_server.routes.http.request_body import details_of
 from jobmon_server.routes.http.scopes import refuse_foreign
@@ -88,7 +88,7 @@ def _report(name: str, body: dict[str, Any], before: dict[str, Told]) -> Report:
     # Equal is not enough: 1, 1.0 and true are.
     if last is not None and last.is_flat and types == last.types and fields == last.fields:
         return last.report
-    report = REPORTS[name](**_LOAD[name](body))
+    report = made_report(name, _LOAD[name](body))
     before[name] = Told(fields, types, _NESTED.isdisjoint(types), report)
     return report
 

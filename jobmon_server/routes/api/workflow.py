@@ -8,7 +8,7 @@ import structlog
 from flask import Response
 from marshmallow import ValidationError, fields, validates_schema
 
-from jobmon_client.states import Outcome
+from jobmon_client.states import LostContact, Outcome
 from jobmon_server.actions.workflow import binding, runs
 from jobmon_server.actions.workflow.queueing import queue_tasks
 from jobmon_server.routes.fields.base import (
@@ -23,6 +23,7 @@ from jobmon_server.routes.fields.base import (
     Schema,
     Text,
     Whole,
+    WordField,
 )
 from jobmon_server.routes.fields.execution import Environment, RetryDelayField, WorkingDirectory
 from jobmon_server.routes.fields.quantities import Scales
@@ -78,6 +79,7 @@ class NewWorkflow(Schema):
     working_directory = WorkingDirectory(allow_none=True)
     environment = Environment(allow_none=True)
     retry_delay = RetryDelayField(allow_none=True)
+    lost_contact = WordField(LostContact)
 
     @validates_schema(skip_on_field_errors=True)
     def both_or_neither(self, data: dict[str, Any], **_: Any) -> None:
@@ -121,6 +123,7 @@ class NewTask(Schema):
     working_directory = WorkingDirectory(allow_none=True)
     environment = Environment(allow_none=True)
     retry_delay = RetryDelayField(allow_none=True)
+    lost_contact = WordField(LostContact)
 
 
 class NewTasks(Schema):

@@ -20,7 +20,7 @@ from flask import Response, current_app, g, request
 from marshmallow import fields
 
 from jobmon_client.states import Outcome
-from jobmon_server.actions.reporting.report_types import REPORTS
+from jobmon_server.actions.reporting.report_types import REPORTS, Report
 from jobmon_server.actions.reporting.transition import Verdict
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
@@ -111,10 +111,14 @@ def actor() -> str | None:
 
 def report(task_instance_id: int, name: str, facts: Mapping[str, Any]) -> Verdict:
     """Apply one report, by its name."""
-    verdict: Verdict = current_app.extensions["jobmon"].together.report(
-        task_instance_id, REPORTS[name](**facts)
-    )
+    together = current_app.extensions["jobmon"].together
+    verdict: Verdict = together.report(task_instance_id, made_report(name, facts))
     return verdict
+
+
+def made_report(name: str, facts: Mapping[str, Any]) -> Report:
+    """Make a report, by its name, of what its body says and of what the settings say where it does not."""
+    return REPORTS[name](**facts, lost_contact=settings().lost_contact)
 
 
 def transact(action: Callable[..., Result], *args: Any, **facts: Any) -> Result:

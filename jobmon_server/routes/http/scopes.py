@@ -62,7 +62,11 @@ def needed(method: str, rule: str) -> Scope | None:
 
 def refuse_foreign(reports: Iterable[Any]) -> None:
     """Refuse a whole call of `/reports` in which a worker's token says what only distributors say. Raises `Forbidden`."""
-    if principal().may(Scope.DISTRIBUTOR):
-        return
     if any(isinstance(one, dict) and one.get("report") in DISTRIBUTOR_REPORTS for one in reports):
-        raise Forbidden(allowing(Scope.DISTRIBUTOR))
+        require(Scope.DISTRIBUTOR)
+
+
+def require(scope: Scope) -> None:
+    """Refuse who may not do what a scope allows. Raises `Forbidden`."""
+    if not principal().may(scope):
+        raise Forbidden(allowing(scope))

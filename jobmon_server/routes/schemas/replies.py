@@ -8,10 +8,10 @@ from typing import Any
 from flask import Response
 from marshmallow import fields
 
-from jobmon_client.states import Outcome
+from jobmon_client.states import LostContact, Outcome
 from jobmon_server.actions.reporting.transition import Verdict
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
-from jobmon_server.routes.fields.base import Attributes, Count, Id, Schema, Text
+from jobmon_server.routes.fields.base import Attributes, Count, Id, Schema, Text, WordField
 from jobmon_server.routes.http.endpoint import reply
 
 
@@ -60,12 +60,14 @@ class Assignment(Schema):
     environment = Attributes(allow_none=True)
     stdout = Text(allow_none=True)
     stderr = Text(allow_none=True)
+    lost_contact = WordField(LostContact, required=True)
 
 
 class RunningReply(ReportReply):
     """Leave to start, with the command; or the status that says no."""
 
     task_instance = fields.Nested(Assignment)
+    lost_contact = WordField(LostContact)
 
 
 class BatchItem(Schema):
@@ -80,6 +82,7 @@ class BatchItem(Schema):
     report_by = fields.DateTime(allow_none=True)
     commands = fields.List(fields.Nested(Command))
     acknowledged = fields.List(fields.Nested(Acknowledged))
+    lost_contact = WordField(LostContact)
     error = Attributes()
 
 
@@ -95,7 +98,8 @@ def verdict_reply(verdict: Verdict) -> Response:
     body = {**report_reply(verdict), "commands": [], **exchanged(verdict)}
     may_start = verdict.outcome in {Outcome.APPLIED, Outcome.DUPLICATE}
     if verdict.assignment is not None and may_start:
-        body["task_instance"] = verdict.assignment
+        body["task_instance"] = {**verdict.assignment, "lost_contact": verdict.lost_contact}
+        body["lost_contact"] = verdict.lost_contact
     if verdict.outcome not in _ACCEPTED:
         body["message"] = explain(verdict)
         body["details"] = allowed(verdict)
@@ -161,6 +165,8 @@ def allowed(verdict: Verdict) -> list[dict[str, str]]:
 def batch_item(verdict: Verdict, **place: int) -> dict[str, Any]:
     """Give the entry of one item of a batch."""
     item = {**report_reply(verdict), **place, **exchanged(verdict)}
+    if verdict.lost_contact is not None:
+        item["lost_contact"] = verdict.lost_contact
     if verdict.outcome not in _ACCEPTED:
         item["error"] = {"code": verdict.outcome, "message": explain(verdict), "details": allowed(verdict)}
     return item

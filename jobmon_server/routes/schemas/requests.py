@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from jobmon_client.states import TaskInstanceStatus
+from typing import Any
+
+from marshmallow import ValidationError, validates_schema
+
+from jobmon_client.states import FailureKind, Proof, TaskInstanceStatus
 from jobmon_server.db.schema.columns import NAME_LENGTH, REASON_LENGTH
-from jobmon_server.fsm.task_instance import ERROR_STATES
+from jobmon_server.fsm.task_instance import ERROR_STATES, INFRASTRUCTURE_STATES
 from jobmon_server.routes.fields.base import (
     LARGEST_RESULT,
     Attributes,
     ExactField,
+    Flag,
     Id,
     Increment,
     Name,
@@ -84,6 +89,7 @@ class Heartbeat(Deadline, WorkerReport):
     progress = Line(NAME_LENGTH)
     attributes = AttemptAttributes()
     acknowledged = Items(Acknowledgement, maximum=MOST_ACKNOWLEDGED)
+    unkillable = Flag()
 
 
 class Done(WorkerReport):
@@ -100,7 +106,24 @@ class Done(WorkerReport):
     attributes = AttemptAttributes()
 
 
-class WorkerError(Done):
+class Failure(Schema):
+    """Whose failure it was, and which resource was short."""
+
+    kind = WordField(FailureKind)
+    resource = Name()
+
+    @validates_schema(skip_on_field_errors=True)
+    def goes_with_its_status(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse what says nothing of the status that is reported."""
+        state = data.get("error_state", TaskInstanceStatus.UNKNOWN_ERROR)
+        if data.get("kind") is FailureKind.INFRASTRUCTURE and state not in INFRASTRUCTURE_STATES:
+            allowed = ", ".join(sorted(INFRASTRUCTURE_STATES))
+            raise ValidationError(f"infrastructure goes with an error_state of: {allowed}", "kind")
+        if "resource" in data and state is not TaskInstanceStatus.RESOURCE_ERROR:
+            raise ValidationError("goes with the error_state RESOURCE_ERROR alone", "resource")
+
+
+class WorkerError(Done, Failure):
     """The command failed, or was killed because it was told to stop."""
 
     error_state = error_state(required=True)
@@ -114,19 +137,34 @@ class DistributorId(Deadline):
     distributor_id = Name(required=True)
 
 
-class NoDistributorId(Schema):
-    """The submission failed."""
+class DistributorError(Schema):
+    """What a distributor says of any failure."""
 
     error_message = Text(required=True)
     reason_code = Label(REASON_LENGTH)
+    usage = Attributes()
 
 
-class KnownError(NoDistributorId):
-    """The distributor knows how an instance ended."""
+class NoDistributorId(DistributorError):
+    """The submission failed; `permanent`: and always would."""
+
+    kind = WordField(FailureKind)
+    permanent = Flag()
+
+    @validates_schema(skip_on_field_errors=True)
+    def one_of_both(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse to give an attempt back and never to try again."""
+        if data.get("permanent") and data.get("kind") is FailureKind.INFRASTRUCTURE:
+            raise ValidationError("does not go with the kind infrastructure", "permanent")
+
+
+class KnownError(DistributorError, Failure):
+    """The distributor knows how an instance ended; `proof`: and how it knows that nothing of it runs."""
 
     error_state = error_state(required=True)
     distributor_id = Name()
     nodename = Text()
+    proof = WordField(Proof)
 
 
 class UnknownError(KnownError):

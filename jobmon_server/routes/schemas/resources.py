@@ -10,6 +10,7 @@ from marshmallow import fields
 from jobmon_client.states import (
     AccountingStatus,
     CallbackStatus,
+    LostContact,
     Outcome,
     Reporter,
     Status,
@@ -99,6 +100,8 @@ class TaskInstanceView(Schema):
     task_status = _word(TaskStatus)
     report_by = _time(null=True)
     next_report_increment = _seconds()
+    contact_until = _time(null=True)
+    held_seconds = _seconds()
     orphan = Flag(required=True)
     requeue = Flag(required=True)
     reason_code = _text(null=True)
@@ -179,6 +182,7 @@ class TaskView(Schema):
     resource_scales = _object()
     fallback_queues = fields.List(Text(), required=True, allow_none=True)
     attributes = _object()
+    lost_contact = _word(LostContact, null=True)
     bound_as = _object()
     created_at = _time()
     updated_at = _time()
@@ -205,6 +209,7 @@ class WorkflowView(Schema):
     environment = _object()
     retry_delay = fields.Nested(RetryDelayView, required=True, allow_none=True)
     status_at = _time(null=True)
+    lost_contact = _word(LostContact, null=True)
     configuration = _text(null=True)
     owner = _text(null=True)
     owner_group = _text(null=True)
@@ -281,12 +286,16 @@ class TendedLine(Schema):
     report_by = _time(null=True)
     nodename = _text(null=True)
     worker_id = _text(null=True)
+    status_at = _time()
+    next_report_increment = _seconds()
+    contact_until = _time(null=True)
 
 
 class Tended(Schema):
-    """A page of them, by id."""
+    """A page of them, by id, and the database's instant of the page (null where it is empty)."""
 
     task_instances = fields.List(fields.Nested(TendedLine), required=True)
+    now = _time(null=True)
 
 
 class FoundInstance(Schema):

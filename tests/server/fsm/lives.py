@@ -16,8 +16,8 @@ from jobmon_server.fsm.workflow import RUN_ENDS, Facts, workflow_status
 TASK = {status.code: status for status in TaskStatus}
 NEXT_BY_REPORT = {"Q": "I", "I": "ORGAF", "O": "RGAF", "R": "DGAF"}
 STOPPABLE, PAUSABLE, QUEUEABLE = "GQIORAP", "GAQ", "GA"
-RERUNNABLE = "FDSAPQ"
-#: A live one that is rerun, terminated or resumed cold is killed first; only what is unclaimed moves at once.
+RERUNNABLE = "FDSAPQIOR"
+#: A live one that is terminated or resumed cold is killed first; only what is unclaimed moves at once.
 WITHDRAWN = {"Q": "G"}
 
 

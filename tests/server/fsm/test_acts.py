@@ -105,7 +105,15 @@ def test_retry_and_rerun_of_what_has_ended_set_attempts_to_none(
 @every_subject
 def test_rerun_takes_everything(task: str, instance: str, was: TaskWithInstance) -> None:
     act = ACTS["rerun"](was)
-    assert act.outcome == ("duplicate" if task == "G" or was.requeue else "applied")
+    assert act.outcome == ("duplicate" if task == "G" else "applied")
+
+
+@every_subject
+def test_rerun_of_a_live_task_is_a_stop_and_a_rerun(task: str, instance: str, was: TaskWithInstance) -> None:
+    if task in "QIOR":
+        stopped, act = ACTS["stop"](was), ACTS["rerun"](was)
+        assert (act.task, act.num_attempts) == (T.REGISTERING, 0)
+        assert (act.task_instance, act.orphan, act.requeue) == (stopped.task_instance, True, False)
 
 
 @every_subject
@@ -126,7 +134,6 @@ def test_starting_afresh_marks_what_may_run_and_withdraws_what_does_not(
             "K",
             True,
         )
-    assert task not in "QIOR" or ACTS["rerun"](was) == act
 
 
 @every_subject
@@ -139,8 +146,9 @@ def test_an_act_walks_edges_and_a_refused_one_changes_nothing(
         assert (act.task, act.num_attempts, act.task_instance) == (was.task, was.num_attempts, None)
         assert (act.orphan, act.requeue) == (False, False)
         return
+    through_the_stop = verb == "rerun" and TASK.allows(was.task, T.STOPPED, act.task)
     through_the_failure = TASK.allows(was.task, T.ERROR_RECOVERABLE, act.task)
-    assert act.task == was.task or TASK.allows(was.task, act.task) or through_the_failure
+    assert act.task == was.task or TASK.allows(was.task, act.task) or through_the_failure or through_the_stop
     if act.task_instance is not None and was.task_instance is not None:
         assert TASK_INSTANCE.allows(was.task_instance, act.task_instance)
 

@@ -38,7 +38,7 @@ def described(connection: Connection) -> dict[str, list[str]]:
     """Every table as the database itself describes it, part by part, in an order that says nothing."""
     if connection.dialect.name == "sqlite":
         rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
-        return {name: _parts(sql) for name, sql in rows}
+        return {name: _members(sql) for name, sql in rows}
     tables = inspect(connection).get_table_names()
     return {
         table: _parts(connection.execute(text(f"SHOW CREATE TABLE `{table}`")).one()[1]) for table in tables
@@ -55,6 +55,21 @@ def _parts(sql: str) -> list[str]:
         else:
             parts[-1] += character
     return sorted(part.strip() for part in parts if part.strip())
+
+
+def _members(sql: str) -> list[str]:
+    """The columns and constraints of a statement, however its lines are broken: SQLite adds a column behind the last one."""
+    head, _, body = sql.replace('"', "").partition("(")
+    members, depth = [head.strip()], 0
+    piece = ""
+    for letter in body.rpartition(")")[0]:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            members.append(piece)
+            piece = ""
+        else:
+            piece += letter
+    return sorted(" ".join(one.split()) for one in (*members, piece))
 
 
 def tables(connection: Connection) -> list[str]:

@@ -327,7 +327,7 @@ def test_what_was_given_last_is_what_triage_and_kill_get(path: Path) -> None:
     path.bind().start()
     (one,) = into(path, "RUNNING")
     path.beat(one, seconds=1000)
-    path.act("rerun", path.instance(one)["name"])
+    path.act("stop", path.instance(one)["name"])
     instance = path.instance(one)
     given = datetime.fromisoformat(instance["report_by"]) - datetime.fromisoformat(instance["status_at"])
     assert (instance["status"], given.total_seconds()) == ("KILL_SELF", 1000.0)
