@@ -111,7 +111,7 @@ def test_a_batch_of_tasks_that_are_not_ready_any_more_is_a_lost_race(
 
 def test_a_deadline_of_what_has_ended_is_a_lost_race(database: Database, queued: list[int]) -> None:
     now = locked_as(database, queued)[0].now
-    is_refused(database, lambda connection: heartbeats.extend(connection, queued, now, 60.0))
+    is_refused(database, lambda connection: heartbeats.extend(connection, queued, now, 60.0, 120.0))
     assert column(database, task_instance, "report_by") == [None] * len(queued)
 
 
