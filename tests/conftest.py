@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +22,42 @@ if TYPE_CHECKING:
     from tests.support.server import LiveServer
 
 # What needs the server is imported where it is used: the client's tests run without it.
+
+LEFT = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the long tests run beside the others."""
+    parser.addoption("--long", action="store_true", help="run the tests marked long too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long tests to `tox -e long`, unless `-m` or `--long` asks for them."""
+    if config.getoption("--long") or re.search(r"\blong\b", config.getoption("-m")):
+        return
+    left = [item for item in items if item.get_closest_marker("long")]
+    if left:
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+        config.stash[LEFT] = len(left)
+        config.hook.pytest_deselected(items=left)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let a process of pytest-xdist tell the first one how many it left out."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left"] = session.config.stash.get(LEFT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the number from a process of pytest-xdist; each of them leaves out the same tests."""
+    node.config.stash[LEFT] = getattr(node, "workeroutput", {}).get("left", 0)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say how many tests were left out."""
+    if left := config.stash.get(LEFT, 0):
+        terminalreporter.write_line(f"{left} long tests are left for `tox -e long`")
 
 
 @pytest.fixture(scope="session")

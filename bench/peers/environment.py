@@ -1,7 +1,10 @@
-"""Other people's servers live in environments of their own, made once for each version."""
+"""Other people's servers live in environments of their own, made once for each lock: what was asked for, and for which Python."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -22,12 +25,18 @@ class PeerMissing(Exception):
     """It could not be installed or started here; the message says why."""
 
 
+def place(name: str, requirements: Sequence[str]) -> Path:
+    """Return the folder of an environment: another one as soon as a requirement or the Python changes."""
+    lock = json.dumps([platform.python_version(), *sorted(requirements)])
+    return HOME / f"{name}-{hashlib.sha256(lock.encode()).hexdigest()[:16]}"
+
+
 def install(name: str, requirements: Sequence[str]) -> Path:
     """Return the folder of the programs of an environment with these packages from PyPI; raise PeerMissing."""
-    folder = HOME / name
+    folder = place(name, requirements)
     if (folder / "complete").exists():
         return folder / "bin"
-    HOME.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     for command in (
         [sys.executable, "-m", "venv", "--clear", str(folder)],
         [str(folder / "bin" / "pip"), "--disable-pip-version-check", "--quiet", "install", *requirements],

@@ -68,7 +68,7 @@ class Peer:
 @contextmanager
 def serving(bench: Bench) -> Iterator[Peer]:
     """Serve it on a database of the same MariaDB, with as many workers and threads as ours; raise PeerMissing."""
-    programs = install(f"jobmon-{VERSION}", REQUIREMENTS)
+    programs = install("jobmon", REQUIREMENTS)
     with bench.free_name() as url:
         settings = _initialised(programs, url)
         port, ours = free_port(), server_settings()

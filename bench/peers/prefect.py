@@ -23,7 +23,7 @@ TIMEOUT = 60
 @contextmanager
 def serving(directory: Path) -> Iterator[tuple[str, int]]:
     """Serve it as `prefect server start` does, in a folder of its own; URL and process id. Raise PeerMissing."""
-    programs = install(f"prefect-{VERSION}", [f"prefect=={VERSION}"])
+    programs = install("prefect", [f"prefect=={VERSION}"])
     settings = environment(
         PREFECT_HOME=str(directory / "prefect"), PREFECT_SERVER_ANALYTICS_ENABLED="false", DO_NOT_TRACK="1"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,13 +11,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.chaos.__main__ import summary
+from tests.chaos.__main__ import main, summary
 from tests.chaos.drive import Run
 from tests.chaos.proxy import Fault, Proxy
 from tests.chaos.verdict import Facts, judge, recoveries
 from tests.chaos.workload import Marks
 from tests.chaos.world import Store, store
 
+#: JOBMON_CHAOS_RUNS makes it shorter, to see that it runs.
+LONG_RUNS = os.environ.get("JOBMON_CHAOS_RUNS", "100")  # noqa: TID251 - a knob of this test alone
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -38,6 +41,13 @@ def test_whoever_dies_the_workflow_ends_right(database: Store, number: int) -> N
     counted = summary([(run, verdict)])
     assert (counted["runs"], counted["done"], counted["checks_clean"]) == (1, 1, 1)
     assert sum(counted["kills"].values()) >= 1
+
+
+@pytest.mark.mariadb
+@pytest.mark.long(sibling="tests/chaos/test_chaos.py::test_whoever_dies_the_workflow_ends_right")
+@pytest.mark.timeout(8 * 3600)
+def test_a_hundred_workflows_end_right_whoever_dies() -> None:
+    assert main(["--runs", LONG_RUNS, "--seed", "101", "--json"]) == 0
 
 
 def test_a_schedule_is_drawn_from_its_seed() -> None:

@@ -46,6 +46,7 @@ def test_a_template_without_fields_and_one_with_braces() -> None:
     assert names(workflow) == ["t"]
 
 
+@pytest.mark.property
 @given(st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40))
 def test_no_argument_can_become_a_command(text: str) -> None:
     command = Template("t", "printf %s {text}").fill({"text": text})

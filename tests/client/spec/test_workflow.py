@@ -52,6 +52,7 @@ def test_errors_come_before_any_call() -> None:
         workflow.run()
 
 
+@pytest.mark.property
 @given(
     st.integers(1, 12).flatmap(
         lambda size: st.tuples(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.server.actions.life import Life
 from tests.support.databases import Source
+
+pytestmark = pytest.mark.property
 
 
 def test_a_workflows_rerun_takes_tasks_that_were_never_queued(source: Source) -> None:

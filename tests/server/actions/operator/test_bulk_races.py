@@ -10,6 +10,8 @@ from tests.server.actions.reporting.test_report_races import said
 from tests.server.arena import Arena
 from tests.support.path import Path
 
+pytestmark = pytest.mark.race
+
 pytestmark = pytest.mark.timeout(240)
 
 

@@ -14,6 +14,8 @@ from tests.server.actions.reporting.test_report_races import heartbeat, said
 from tests.server.arena import Arena
 from tests.support.path import ME, Path
 
+pytestmark = pytest.mark.race
+
 pytestmark = pytest.mark.timeout(240)
 ALIVE = 3600
 

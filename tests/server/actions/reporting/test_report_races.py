@@ -10,6 +10,8 @@ from jobmon_server.actions.reporting.deadlines import reap
 from tests.server.arena import Arena
 from tests.support.path import Path
 
+pytestmark = pytest.mark.race
+
 pytestmark = pytest.mark.timeout(240)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from jobmon_server.db.core.transaction import Database
 from tests.support.path import ME, RUNNING, SECONDS, SOON, Path, task
 from tests.support.rows import read_rows
 from tests.support.situations import BROKE, LOST, into
-from tests.support.waiting import eventually
 
 ME_AGAIN = {"worker_id": ME}
 #: A report that brings an instance out of a situation, and that may come twice.
@@ -289,80 +287,6 @@ def test_a_failed_submission_costs_its_attempt(path: Path) -> None:
     assert path.report(one, "log_no_distributor_id", **LOST).get_json()["task_status"] == "ERROR_FATAL"
 
 
-def deadline(path: Path, one: int) -> datetime:
-    return datetime.fromisoformat(path.instance(one)["report_by"])
-
-
-def test_within_a_status_a_deadline_only_moves_forward(path: Path) -> None:
-    path.bind().start()
-    (one,) = into(path, "RUNNING")
-    first = deadline(path, one)
-    path.beat(one, seconds=5)
-    path.post("/task_instance/log_report_by/batch", task_instance_ids=[one], next_report_increment=5)
-    assert deadline(path, one) == first
-    path.beat(one, seconds=600)
-    assert (deadline(path, one) - first).total_seconds() > 500
-
-
-def test_an_applied_transition_sets_a_new_deadline_and_a_terminal_one_none(path: Path) -> None:
-    path.bind().start()
-    (one,) = into(path, "LAUNCHED")
-    first = deadline(path, one)
-    path.running(one, seconds=5)
-    assert (first - deadline(path, one)).total_seconds() > 50
-    assert path.done(one).get_json()["report_by"] is None
-
-
-def test_a_launch_said_twice_extends_the_deadline(path: Path) -> None:
-    path.bind().start()
-    (one,) = into(path, "LAUNCHED")
-    first = deadline(path, one)
-    facts = {"distributor_id": "other", "next_report_increment": 600}
-    assert path.report(one, "log_distributor_id", **facts).get_json()["outcome"] == "duplicate"
-    assert (deadline(path, one) - first).total_seconds() > 500
-    assert path.instance(one)["distributor_id"] == "other"
-
-
-def test_what_was_given_last_is_what_triage_and_kill_get(path: Path) -> None:
-    path.bind().start()
-    (one,) = into(path, "RUNNING")
-    path.beat(one, seconds=1000)
-    path.act("stop", path.instance(one)["name"])
-    instance = path.instance(one)
-    given = datetime.fromisoformat(instance["report_by"]) - datetime.fromisoformat(instance["status_at"])
-    assert (instance["status"], given.total_seconds()) == ("KILL_SELF", 1000.0)
-
-
-@pytest.mark.parametrize("situation", ["INSTANTIATED", "LAUNCHED", "RUNNING"])
-def test_an_instance_is_given_up_only_when_its_deadline_has_passed(path: Path, situation: str) -> None:
-    path.bind().start()
-    (one,) = into(path, situation)
-    facts = {"error_state": "ERROR", **LOST}
-    assert path.report(one, "log_unknown_error", **facts).get_json()["outcome"] == "untimely"
-    assert path.instance(one)["status"] == situation
-    path.add(task("b", priority=9))
-    (overdue,) = path.queue(limit=1)
-    path.claim([overdue], SOON)
-    if situation != "INSTANTIATED":
-        path.launch(overdue, SOON)
-    if situation == "RUNNING":
-        path.running(overdue, seconds=SOON)
-    eventually(lambda: path.report(overdue, "log_unknown_error", **facts).get_json()["outcome"] == "applied")
-    assert path.instance(overdue)["status"] == "ERROR"
-
-
-def test_a_heartbeat_in_between_keeps_the_job(path: Path) -> None:
-    path.bind().start()
-    (one,) = into(path, "TRIAGING")
-    assert path.beat(one).get_json()["status"] == "RUNNING"
-    late = path.report(one, "log_unknown_error", **LOST)
-    assert (late.status_code, late.get_json()["outcome"], late.get_json()["status"]) == (
-        200,
-        "untimely",
-        "RUNNING",
-    )
-
-
 def test_each_applied_failure_has_one_entry_in_the_error_log(path: Path) -> None:
     path.bind().start()
     (one,) = into(path, "RUNNING")
@@ -391,86 +315,4 @@ def test_who_withdrew_an_instance_is_in_the_error_log(path: Path, verb: str) -> 
     path.act(verb, "a", reason="wrong input")
     assert [(entry["source"], entry["description"]) for entry in path.errors(one)] == [
         ("operator", "wrong input")
-    ]
-
-
-REPORT_ROUTES: dict[str, dict[str, Any]] = {
-    "log_running": RUNNING | ME_AGAIN,
-    "log_report_by": {"next_report_increment": 1, **ME_AGAIN},
-    "log_done": ME_AGAIN,
-    "log_error_worker_node": {"error_state": "ERROR", **BROKE},
-    "log_distributor_id": {"distributor_id": "x", "next_report_increment": 1},
-    "log_no_distributor_id": LOST,
-    "log_known_error": {"error_state": "ERROR", **LOST},
-    "log_unknown_error": LOST,
-}
-
-
-@pytest.mark.parametrize("report", REPORT_ROUTES)
-def test_an_unknown_instance_is_404_and_makes_no_row(path: Path, database: Database, report: str) -> None:
-    reply = path.report(7, report, **REPORT_ROUTES[report])
-    body = reply.get_json()
-    assert (reply.status_code, body["outcome"], body["error"]["code"]) == (404, "unknown", "unknown")
-    assert (body["status"], body["task_status"], body["report_by"]) == (None, None, None)
-    (said,) = path.reports({"task_instance_id": 7, "report": report, **REPORT_ROUTES[report]})["outcomes"]
-    assert (said["outcome"], said["status"]) == ("unknown", None)
-    assert database.read(read_rows).task_instances == {}
-
-
-@pytest.mark.parametrize("situation", ["RUNNING"])
-@pytest.mark.parametrize("report", REPORT_ROUTES)
-def test_what_is_malformed_is_told_before_anything_is_looked_at(
-    path: Path, database: Database, situation: str, report: str
-) -> None:
-    path.bind().start()
-    (one,) = into(path, situation)
-    was = database.read(read_rows)
-    for of in (one, 10**12):
-        reply = path.report(of, report, **REPORT_ROUTES[report], typo=1)
-        assert (reply.status_code, reply.get_json()["outcome"]) == (422, "malformed")
-        assert [detail["field"] for detail in reply.get_json()["error"]["details"]] == ["typo"]
-    (said,) = path.reports({"task_instance_id": one, "report": report, **REPORT_ROUTES[report], "typo": 1})[
-        "outcomes"
-    ]
-    assert (said["outcome"], said["position"]) == ("malformed", 0)
-    assert database.read(read_rows) == was
-
-
-def test_what_is_decided_alike_for_many_is_written_down_for_each_with_who_reported_it(path: Path) -> None:
-    path.bind(*(task(str(number)) for number in range(25))).start()
-    ids = path.queue()
-    path.claim(ids)
-    start = [
-        {"task_instance_id": one, "report": "log_running", **RUNNING, "worker_id": f"w{one}"} for one in ids
-    ]
-    end = [{"task_instance_id": one, "report": "log_done", "worker_id": "another"} for one in ids]
-    assert path.reports(*start, *end)["applied"] == 25
-    for one in ids:
-        journal = path.get(f"/task_instance/{one}/journal")["journal"][-2:]
-        assert [(row["from"], row["to"], row["outcome"], row["reporter_id"]) for row in journal] == [
-            ("INSTANTIATED", "RUNNING", "applied", f"w{one}"),
-            ("RUNNING", "DONE", "fenced", "another"),
-        ]
-
-
-def test_an_item_that_only_equals_the_one_before_is_judged_by_itself(path: Path) -> None:
-    path.bind(*map(task, "abcd")).start()
-    ids = path.queue()
-    path.claim(ids)
-    start = {**RUNNING, "worker_id": ME, "process_group_id": 1}
-    bodies = [
-        start,
-        {**start, "process_group_id": True},
-        {**start, "process_group_id": 1.0},
-        dict(reversed(start.items())),
-    ]
-    items = [
-        {"task_instance_id": one, "report": "log_running", **body}
-        for one, body in zip(ids, bodies, strict=True)
-    ]
-    said = path.reports(*items)
-    assert said["applied"] == 2
-    assert [(one["position"], one["outcome"]) for one in said["outcomes"]] == [
-        (1, "malformed"),
-        (2, "malformed"),
     ]

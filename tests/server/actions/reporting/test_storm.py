@@ -1,12 +1,8 @@
-"""64 writers on one workflow: no 5xx, `busy` included, no deadlock, and `db check` finds nothing afterwards.
-
-JOBMON_STORM_SECONDS says how long it blows on each database; 10 seconds where it is not set.
-"""
+"""64 writers on one workflow: no 5xx, `busy` included, no deadlock, and `db check` finds nothing afterwards."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections import Counter
@@ -23,7 +19,10 @@ from tests.support.databases import MariadbSource, SqliteSource
 from tests.support.mariadb import Mariadb
 from tests.support.server import serve
 
-SECONDS = float(os.environ.get("JOBMON_STORM_SECONDS", "10"))  # noqa: TID251 - a knob of this test alone
+pytestmark = pytest.mark.race
+
+SECONDS = 10.0
+LONG_SECONDS = 120.0
 
 
 def deadlocks(server: Mariadb) -> int:
@@ -60,18 +59,18 @@ def reruns_at(url: str) -> int:
     )
 
 
-def blow(database_url: str, tmp_path: Path) -> Counter[tuple[str, str]]:
+def blow(database_url: str, tmp_path: Path, seconds: float) -> Counter[tuple[str, str]]:
     """Serve the database, storm it, judge; the re-runs by action and cause."""
     with serve(database_url, tmp_path, "--reaper-period", "0.2") as server:
         storm = Storm(server.url)
         storm.prepare()
-        storm.blow(SECONDS)
+        storm.blow(seconds)
         counted = reruns_at(server.url)
     reruns = reruns_in(server.log)
     assert counted == sum(reruns.values())
     calls = [storm.calls[number] for number in range(WRITERS)]
     heard = [f"{number:7} {what}" for what, number in sorted(storm.heard.items()) if number]
-    told = f"{sum(calls)} calls in {SECONDS:g} s, {min(calls)} to {max(calls)} a writer"
+    told = f"{sum(calls)} calls in {seconds:g} s, {min(calls)} to {max(calls)} a writer"
     sys.stdout.write(f"\n{told}, the slowest {storm.slowest:.2f} s; re-runs: {dict(reruns)}\n")
     sys.stdout.write("\n".join(heard) + "\n")
     assert storm.wrong == []
@@ -82,19 +81,43 @@ def blow(database_url: str, tmp_path: Path) -> Counter[tuple[str, str]]:
     return reruns
 
 
+def storm_sqlite(source: SqliteSource, tmp_path: Path, seconds: float) -> None:
+    with source.with_schema() as url:
+        reruns = blow(url, tmp_path, seconds)
+    assert {cause for _, cause in reruns} <= {"LostRace"}, reruns
+
+
+def storm_mariadb(source: MariadbSource, server: Mariadb, tmp_path: Path, seconds: float) -> None:
+    before = deadlocks(server)
+    with source.with_schema() as url:
+        reruns = blow(url, tmp_path, seconds)
+    assert deadlocks(server) == before, last_deadlock(server)
+    assert {cause for _, cause in reruns} <= {"LostRace"}, reruns
+
+
 @pytest.mark.sqlite
 @pytest.mark.timeout(SECONDS + 120)
 def test_a_storm_on_sqlite(sqlite_source: SqliteSource, tmp_path: Path) -> None:
-    with sqlite_source.with_schema() as url:
-        reruns = blow(url, tmp_path)
-    assert {cause for _, cause in reruns} <= {"LostRace"}, reruns
+    storm_sqlite(sqlite_source, tmp_path, SECONDS)
 
 
 @pytest.mark.mariadb
 @pytest.mark.timeout(SECONDS + 120)
 def test_a_storm_on_mariadb(mariadb_source: MariadbSource, mariadb_server: Mariadb, tmp_path: Path) -> None:
-    before = deadlocks(mariadb_server)
-    with mariadb_source.with_schema() as url:
-        reruns = blow(url, tmp_path)
-    assert deadlocks(mariadb_server) == before, last_deadlock(mariadb_server)
-    assert {cause for _, cause in reruns} <= {"LostRace"}, reruns
+    storm_mariadb(mariadb_source, mariadb_server, tmp_path, SECONDS)
+
+
+@pytest.mark.sqlite
+@pytest.mark.long(sibling="tests/server/actions/reporting/test_storm.py::test_a_storm_on_sqlite")
+@pytest.mark.timeout(LONG_SECONDS + 120)
+def test_a_lasting_storm_on_sqlite(sqlite_source: SqliteSource, tmp_path: Path) -> None:
+    storm_sqlite(sqlite_source, tmp_path, LONG_SECONDS)
+
+
+@pytest.mark.mariadb
+@pytest.mark.long(sibling="tests/server/actions/reporting/test_storm.py::test_a_storm_on_mariadb")
+@pytest.mark.timeout(LONG_SECONDS + 120)
+def test_a_lasting_storm_on_mariadb(
+    mariadb_source: MariadbSource, mariadb_server: Mariadb, tmp_path: Path
+) -> None:
+    storm_mariadb(mariadb_source, mariadb_server, tmp_path, LONG_SECONDS)

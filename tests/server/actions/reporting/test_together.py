@@ -22,6 +22,8 @@ from tests.server.listening import listening
 from tests.support.path import Path, task
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.race
+
 STARTED = {"nodename": "n", "process_group_id": 1, "next_report_increment": 60.0}
 Item = tuple[int, str, dict[str, Any]]
 

@@ -14,6 +14,8 @@ from tests.server.actions.reporting.test_report_races import said
 from tests.server.arena import ALIVE, RACES, Arena
 from tests.support.path import Path, task
 
+pytestmark = pytest.mark.race
+
 pytestmark = pytest.mark.timeout(240)
 
 #: How the two statements begin that move a workflow and a run.

@@ -18,6 +18,8 @@ from tests.support.mariadb import Mariadb
 from tests.support.path import Path, task
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.race
+
 LOCKED = 1205
 
 

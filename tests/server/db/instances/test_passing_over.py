@@ -11,6 +11,8 @@ from jobmon_server.db.schema.tables import task
 from tests.server.arena import ALIVE, Arena
 from tests.support.path import Path
 
+pytestmark = pytest.mark.race
+
 pytestmark = pytest.mark.timeout(240)
 CLAIM = "/task_instance/instantiate_task_instances"
 

@@ -15,6 +15,8 @@ from jobmon_server.db.search import Entity
 from tests.server.db.search import oracle, records
 from tests.server.db.search.oracle import VOCABULARIES, meets, ordered, sift
 
+pytestmark = pytest.mark.property
+
 #: Nothing is shrunk: a failure tells what was asked, and minutes of shrinking would not make that shorter.
 CALM = settings(
     deadline=None,

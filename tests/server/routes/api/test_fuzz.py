@@ -13,6 +13,8 @@ from jobmon_server.app import create_app
 from jobmon_server.routes import BLUEPRINTS
 from jobmon_server.routes.http import openapi
 
+pytestmark = pytest.mark.fuzz
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 #: Of one to three calls each: some twenty seconds on either database.
 EXAMPLES = 1500
+LONG_EXAMPLES = 30_000
 HOSTILE = st.one_of(
     st.none(),
     st.booleans(),
@@ -143,10 +146,23 @@ def prepared(path: Path, client: FlaskClient) -> FlaskClient:
 
 
 def test_no_call_makes_a_route_fail_and_every_reply_is_documented(app: Flask, prepared: FlaskClient) -> None:
+    assert {200, 404, 409, 422} <= attacked(app, prepared, EXAMPLES)
+
+
+@pytest.mark.long(
+    sibling="tests/server/routes/api/test_fuzz.py::test_no_call_makes_a_route_fail_and_every_reply_is_documented"
+)
+@pytest.mark.timeout(3600)
+def test_no_call_of_many_thousands_makes_a_route_fail(app: Flask, prepared: FlaskClient) -> None:
+    assert {200, 404, 409, 422} <= attacked(app, prepared, LONG_EXAMPLES)
+
+
+def attacked(app: Flask, prepared: FlaskClient, examples: int) -> set[int]:
+    """Make so many calls; the statuses of their replies."""
     every = list(calls(openapi.describe(app, BLUEPRINTS)))
     seen: set[int] = set()
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(st.data())
     def attack(data: st.DataObject) -> None:
         for choice in data.draw(st.lists(st.integers(0, len(every) - 1), min_size=1, max_size=3)):
@@ -157,4 +173,4 @@ def test_no_call_makes_a_route_fail_and_every_reply_is_documented(app: Flask, pr
             seen.add(response.status_code)
 
     attack()
-    assert {200, 404, 409, 422} <= seen
+    return seen

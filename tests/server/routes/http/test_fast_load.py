@@ -95,11 +95,13 @@ def outcome(load: Any, given: Any) -> tuple[str, Any]:
         return "refused", error.messages
 
 
+@pytest.mark.property
 @given(ITEMS)
 def test_one_item_is_taken_or_refused_as_marshmallow_does(item: Any) -> None:
     assert outcome(loader(Item()), item) == outcome(Item().load, item)
 
 
+@pytest.mark.property
 @given(st.lists(ITEMS, max_size=4))
 def test_many_items_are_taken_or_refused_as_marshmallow_does(items: list[Any]) -> None:
     def quick(given: Any) -> Any:
@@ -111,6 +113,7 @@ def test_many_items_are_taken_or_refused_as_marshmallow_does(items: list[Any]) -
     assert outcome(quick, items) == outcome(slow, items)
 
 
+@pytest.mark.property
 @given(st.lists(ITEMS.filter(lambda item: item is not None), min_size=1, max_size=5))
 def test_a_bulk_field_names_its_bad_items_as_a_list_of_nested_does(items: list[Any]) -> None:
     assert outcome(Envelope().load, {"items": items}) == outcome(SlowEnvelope().load, {"items": items})

@@ -12,7 +12,7 @@ from jobmon_server.app import create_app
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.routes.http.error_handlers import install
 from jobmon_server.routes.http.openapi import describe
-from tests.server.routes.http.test_wire import things
+from tests.server.routes.http.things import things
 
 
 @pytest.fixture(scope="module")
