@@ -46,7 +46,18 @@ def described(connection: Connection) -> dict[str, list[str]]:
 
 
 def _parts(sql: str) -> list[str]:
-    return sorted(line.strip().rstrip(",").replace('"', "").replace("\t", " ") for line in sql.splitlines())
+    """What a statement lists, sorted: SQLite adds a column behind everything else, on the last line."""
+    parts, depth = [""], 0
+    for character in sql:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and depth == 1:
+            parts.append("")
+        else:
+            parts[-1] += character
+    first, *rest = " ".join(parts[0].split()).partition("(")
+    listed = [first, rest[1], *parts[1:]]
+    last, _, options = listed.pop().rpartition(")")
+    return sorted(" ".join(one.replace('"', "").split()) for one in [*listed, last, options])
 
 
 def tables(connection: Connection) -> list[str]:

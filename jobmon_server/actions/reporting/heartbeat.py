@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from sqlalchemy.engine import Connection
 
@@ -14,28 +15,37 @@ from jobmon_server.db.core.rows import chunks
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.instances.heartbeats import extend, lock_ordinary
 from jobmon_server.errors import Busy
+from jobmon_server.principal import Reach
 
 
 def heartbeats(
-    database: Database, task_instance_ids: Iterable[int], next_report_increment: float
+    database: Database,
+    task_instance_ids: Iterable[int],
+    next_report_increment: float,
+    reach: Reach | None = None,
 ) -> tuple[int, list[Verdict]]:
-    """Take the sign of life of many instances at once; how many were simply extended, and a verdict for each other."""
+    """Take the sign of life of many instances at once; how many were simply extended, and a verdict for each other.
+
+    Instances that are not within the caller's `reach` are fenced.
+    """
     ids = list(dict.fromkeys(task_instance_ids))
     others: list[int] = []
     busy: list[Verdict] = []
     for some in chunks(ids):
         try:
-            others += database.transact(extend_ordinary, some, next_report_increment)
+            others += database.transact(extend_ordinary, some, next_report_increment, reach)
         except Busy:
             busy += [Verdict(Outcome.BUSY, one) for one in some]
-    news = make.log_report_by_batch(next_report_increment=next_report_increment)
+    news = replace(make.log_report_by_batch(next_report_increment=next_report_increment), reach=reach)
     verdicts = apply_reports(database, [(one, news) for one in others])
     return len(ids) - len(others) - len(busy), [*verdicts, *busy]
 
 
-def extend_ordinary(connection: Connection, ids: Sequence[int], increment: float) -> list[int]:
+def extend_ordinary(
+    connection: Connection, ids: Sequence[int], increment: float, reach: Reach | None = None
+) -> list[int]:
     """Extend those deadlines that a heartbeat only extends; return the other ids, untouched, in the order given."""
-    ordinary, now = lock_ordinary(connection, ids)
+    ordinary, now = lock_ordinary(connection, ids, reach)
     if now is not None:
         extend(connection, ordinary, now, increment)
     done = set(ordinary)

@@ -21,7 +21,10 @@ from jobmon_server.fsm.task import LIVE
 
 @dataclass(slots=True)
 class Verdict:
-    """What became of one report: all that a reply says, and where a settle may be due (`left_workflow_id`)."""
+    """What became of one report: all that a reply says, and where a settle may be due (`left_workflow_id`).
+
+    `is_foreign` when the instance is of an owner whom the caller does not serve.
+    """
 
     outcome: Outcome
     task_instance_id: int
@@ -33,6 +36,7 @@ class Verdict:
     left_workflow_id: int | None = None
     place: dict[str, int] = field(default_factory=dict)
     exchanged: CommandExchange | None = None
+    is_foreign: bool = False
 
     @property
     def is_remarkable(self) -> bool:
@@ -50,6 +54,8 @@ def report(connection: Connection, task_instance_id: int, news: Report) -> Verdi
     was = locking.lock(connection, task_instance_id, assignment=is_running)
     if was is None:
         return Verdict(Outcome.UNKNOWN, task_instance_id)
+    if is_foreign(was, news):
+        return foreign(was)
     (change,) = with_resources(connection, [decide(was, news)])
     write_many(connection, [change])
     said = verdict(change, news)
@@ -76,9 +82,8 @@ def report_many(
     for task_instance_id, news in items:
         before = last.get(task_instance_id)
         was = locked.pairs.get(task_instance_id) if before is None else followed(before)
-        if was is None:
-            is_passed_over = task_instance_id in locked.passed_over
-            verdicts.append(None if is_passed_over else Verdict(Outcome.UNKNOWN, task_instance_id))
+        if was is None or is_foreign(was, news):
+            verdicts.append(_without_change(task_instance_id, was, locked))
             continue
         change = decisions.decide(was, news)
         heard.append((change, news))
@@ -93,6 +98,35 @@ def report_many(
         change, news = heard[at]
         verdicts[places[at]] = replace(verdict(change, news), exchanged=told)
     return verdicts
+
+
+def _without_change(
+    task_instance_id: int, was: locking.Locked | None, locked: locking.LockedMany
+) -> Verdict | None:
+    """Return the verdict on an instance that is foreign or was not found; None for one that was passed over."""
+    if was is not None:
+        return foreign(was)
+    is_passed_over = task_instance_id in locked.passed_over
+    return None if is_passed_over else Verdict(Outcome.UNKNOWN, task_instance_id)
+
+
+def is_foreign(was: locking.Locked, news: Report) -> bool:
+    """Tell, from the locked row alone, whether its owner is one whom who reports does not serve."""
+    return news.reach is not None and not news.reach.covers(was.owner, was.owner_group)
+
+
+def foreign(was: locking.Locked) -> Verdict:
+    """Return the verdict on a report about somebody else's instance: nothing is written, the journal included."""
+    place = {"array_step_id": was.array_step_id}
+    return Verdict(
+        Outcome.FENCED,
+        was.task_instance_id,
+        was.pair.task_instance,
+        was.pair.task,
+        was.report_by,
+        place=place,
+        is_foreign=True,
+    )
 
 
 class Waves:

@@ -17,12 +17,14 @@ from jobmon_server.actions.workflow.settle import settle_locked
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import LostRace
 from jobmon_server.db.core.types import canonical_json
+from jobmon_server.db.reads.ownership import refuse_unless_covered
 from jobmon_server.db.schema.attribute_index import index_attributes
 from jobmon_server.db.schema.tables_control import task_attribute, workflow_attribute
 from jobmon_server.db.workflows import binding, inputs, workflow_locks
 from jobmon_server.db.workflows.binding import KnownTask
 from jobmon_server.errors import Invalid, Malformed, Unknown
 from jobmon_server.fsm.task import TASK
+from jobmon_server.principal import Reach
 
 _CLOSED = frozenset({WorkflowStatus.DONE, WorkflowStatus.STOPPED})
 #: What is given with a task and is no column of it.
@@ -55,11 +57,17 @@ class BindTasksResult:
     num_new: int
 
 
-def bind_workflow(connection: Connection, settings: Settings, **definition: Any) -> BindWorkflowResult:
-    """Make a workflow known; the same client_id and request_id again give the same workflow, first bind wins."""
+def bind_workflow(
+    connection: Connection, settings: Settings, reach: Reach | None = None, **definition: Any
+) -> BindWorkflowResult:
+    """Make a workflow known; the same client_id and request_id again give the same workflow, first bind wins.
+
+    Raises `ForeignWorkflow` where these gave one that is not within the caller's `reach`.
+    """
     kept, clamped = kept_seconds(settings, definition.get("expiry_seconds"))
     known = binding.find_workflow(connection, definition.get("client_id"), definition.get("request_id"))
     if known is not None:
+        refuse_unless_covered(known, reach)
         asked = definition | ({"expiry_seconds": kept} if "expiry_seconds" in definition else {})
         differed = [name for name, value in asked.items() if getattr(known, name) != value]
         return BindWorkflowResult(

@@ -59,6 +59,8 @@ class Locked:
     status_at: datetime | None = None
     pending_commands: int = 0
     metric_samples: int = 0
+    owner: str | None = None
+    owner_group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ def _listed(connection: Connection, ids: Sequence[int], *, wait: bool) -> Locked
     passed_over: list[int] = []
     alike: dict[tuple[Any, ...], Pair] = {}
     for row in instances:
-        one, task_id, step, attempt, since, due, increment, distributor, is_started, *counts = row[:OWN]
+        one, task_id, step, attempt, since, due, increment, distributor, is_started, *rest = row[:OWN]
         if task_id not in tasks:
             passed_over.append(one)
             continue
@@ -181,7 +183,7 @@ def _listed(connection: Connection, ids: Sequence[int], *, wait: bool) -> Locked
         if pair is None:
             pair = alike[standing] = pair_of_row(standing)
         own = (report_by, increment, distributor, bool(is_started), now, None, datetime.fromisoformat(since))
-        pairs[one] = Locked(one, task_id, workflow_id, step, attempt, pair, *own, *counts)
+        pairs[one] = Locked(one, task_id, workflow_id, step, attempt, pair, *own, *rest)
     return LockedMany(pairs, tuple(passed_over))
 
 
@@ -243,6 +245,8 @@ def _locked(
         status_at=instance.status_at,
         pending_commands=instance.pending_commands,
         metric_samples=instance.metric_samples,
+        owner=instance.owner,
+        owner_group=instance.owner_group,
     )
 
 

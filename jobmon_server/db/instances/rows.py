@@ -38,6 +38,8 @@ class InstanceRow(NamedTuple):
     workflow_run_id: int
     array_id: int
     batch_num: int
+    owner: str | None
+    owner_group: str | None
     now: datetime
 
 
@@ -64,7 +66,7 @@ def _listed(*columns: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 #: Of many, without what only a start needs: first the `OWN` columns of each, then what is planned from.
-OWN = 11
+OWN = 13
 INSTANCES = _listed(
     *(
         task_instance.c[name]
@@ -72,7 +74,7 @@ INSTANCES = _listed(
     ),
     *(task_instance.c[name] for name in ("next_report_increment", "distributor")),
     task_instance.c.started_at.is_not(None),
-    *(task_instance.c[name] for name in ("pending_commands", "metric_samples")),
+    *(task_instance.c[name] for name in ("pending_commands", "metric_samples", "owner", "owner_group")),
     *(task_instance.c[name] for name in ("status", "status_by", "worker_id", "orphan", "requeue")),
 )
 #: Its id and its workflow's, then what is planned from.

@@ -11,8 +11,10 @@ from jobmon_client.states import TaskInstanceStatus, TaskStatus
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.rows import RowDict, fetch_rows
 from jobmon_server.db.reads.lookups import is_current, is_leaf, is_there
+from jobmon_server.db.reads.ownership import within
 from jobmon_server.db.schema.tables import task, task_instance
 from jobmon_server.db.schema.tables_records import error_log
+from jobmon_server.principal import Reach
 
 #: Where the tasks of a workflow are found: by id, or by status where few have it. By the primary key, which is in the
 #: order that is asked for, a page would begin with the tasks of all workflows.
@@ -93,8 +95,9 @@ def list_tended(
     statuses: Sequence[TaskInstanceStatus],
     limit: int,
     after: int = 0,
+    reach: Reach | None = None,
 ) -> list[RowDict]:
-    """Return instances of a cluster that its distributor looks after, by id."""
+    """Return instances of a cluster that its distributor looks after, by id: those within its reach."""
     statement = (
         select(
             task_instance.c.id.label("task_instance_id"),
@@ -113,5 +116,7 @@ def list_tended(
         .order_by(task_instance.c.id)
         .limit(limit)
     )
+    if reach is not None:
+        statement = statement.where(within(task_instance, reach))
     # In the order of this index they are found; by ids alone all others would be looked at too.
     return fetch_rows(connection, by_index(statement, task_instance, "ix_task_instance_tended"))
