@@ -46,6 +46,7 @@ class Item:
     task_id: int
     workflow_id: int
     workflow_run_id: int
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

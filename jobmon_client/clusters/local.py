@@ -88,6 +88,7 @@ class LocalCluster:
                     workflow_run_id=item.workflow_run_id,
                     distributor_id=ids[item.array_step_id],
                     time_limit=time_limit(batch),
+                    attempt=item.attempt,
                 ).to_json()
                 for item in batch.items
             ]

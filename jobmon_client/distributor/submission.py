@@ -159,6 +159,7 @@ def batch_of(claimed: Mapping[str, Any]) -> Batch:
                 task_id=one["task_id"],
                 workflow_id=one["workflow_id"],
                 workflow_run_id=one["workflow_run_id"],
+                attempt=one.get("attempt"),
             )
             for one in claimed["task_instances"]
         ),

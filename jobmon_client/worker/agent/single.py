@@ -28,6 +28,7 @@ def make_item(api: Api, task_instance_id: int, distributor_id: str | None) -> Wo
         workflow_id=instance["workflow_id"],
         workflow_run_id=instance.get("workflow_run_id"),
         distributor_id=distributor_id,
+        attempt=instance.get("attempt"),
     )
 
 

@@ -165,7 +165,7 @@ class Supervisor:
 
     def _begin(self, job: Job) -> None:
         try:
-            job.process = process = job.start(self._environment)
+            job.process = process = job.start(self._environment, self._settings.server_url)
         except (OSError, ValueError) as error:
             self._slots.free(None)
             self._report(

@@ -24,6 +24,7 @@ class WorkItem:
     workflow_run_id: int | None = None
     distributor_id: str | None = None
     time_limit: float | None = None
+    attempt: int | None = None
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
@@ -36,23 +37,6 @@ class WorkItem:
     def to_json(self) -> dict[str, Any]:
         """Return it as it goes over the pipe to an agent."""
         return asdict(self)
-
-    def variables(self) -> dict[str, str]:
-        """Return what the command's environment says about itself."""
-        named = {
-            "JOBMON_TASK_INSTANCE_ID": self.task_instance_id,
-            "JOBMON_TASK_ID": self.task_id,
-            "JOBMON_WORKFLOW_ID": self.workflow_id,
-            "JOBMON_WORKFLOW_RUN_ID": self.workflow_run_id,
-            "JOBMON_TASK_NAME": self.name,
-            "JOBMON_DISTRIBUTOR_ID": self.distributor_id,
-        }
-        return {name: printable(value) for name, value in named.items() if value is not None}
-
-
-def printable(value: object) -> str:
-    """Return the text as an environment can hold it: no NUL, no lone surrogates."""
-    return str(value).replace("\0", "?").encode("utf-8", errors="replace").decode()
 
 
 @dataclass(frozen=True, slots=True)

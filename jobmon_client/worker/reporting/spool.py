@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from jobmon_client.private_files import make_directory, open_text
+
 #: The reports that say how a command ended: what nobody but its worker knows.
 ENDS = frozenset({"log_done", "log_error_worker_node"})
 
@@ -43,9 +45,9 @@ class Spool:
 
     def _make(self) -> TextIO:
         """Make the file; it has its name only when it is locked, so that nobody takes it for a dead worker's."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        make_directory(self._directory)
         fresh = self._path.with_suffix(".new")
-        file = fresh.open("w", encoding="utf-8")
+        file = open_text(fresh, "w")
         fcntl.flock(file, fcntl.LOCK_EX)
         fresh.rename(self._path)
         directory = os.open(self._directory, os.O_RDONLY)
@@ -59,7 +61,7 @@ class Spool:
         """Yield the reports of workers that are gone; their files go when `clear` says that all were sent."""
         for path in sorted(self._directory.glob("*.jsonl")):
             try:
-                file = path.open("r+", encoding="utf-8")
+                file = open_text(path, "r+")
             except OSError:  # another worker has just sent it
                 continue
             try:
@@ -94,7 +96,7 @@ def waiting(directory: Path) -> list[tuple[Path, list[Mapping[str, Any]]]]:
     found = []
     for path in sorted(directory.glob("*.jsonl")):
         try:
-            with path.open(encoding="utf-8") as file:
+            with open_text(path) as file:
                 reports = list(readable(file))
         except OSError:  # its owner has just removed it
             continue

@@ -25,6 +25,7 @@ from jobmon_server.db.workflows.binding import KnownTask
 from jobmon_server.errors import Invalid, Malformed, Unknown
 from jobmon_server.fsm.task import TASK
 from jobmon_server.principal import Reach
+from jobmon_server.ssrf_guard import ForbiddenTargets, problem_of
 
 _CLOSED = frozenset({WorkflowStatus.DONE, WorkflowStatus.STOPPED})
 #: What is given with a task and is no column of it.
@@ -65,6 +66,7 @@ def bind_workflow(
     Raises `ForeignWorkflow` where these gave one that is not within the caller's `reach`.
     """
     kept, clamped = kept_seconds(settings, definition.get("expiry_seconds"))
+    _refuse_callback(settings, definition.get("callback_url"))
     known = binding.find_workflow(connection, definition.get("client_id"), definition.get("request_id"))
     if known is not None:
         refuse_unless_covered(known, reach)
@@ -79,6 +81,14 @@ def bind_workflow(
         raise LostRace from taken
     index_attributes(connection, workflow_attribute, [(workflow_id, definition.get("attributes"))])
     return BindWorkflowResult(Outcome.APPLIED, workflow_id, WorkflowStatus.REGISTERED, kept, clamped, [])
+
+
+def _refuse_callback(settings: Settings, url: str | None) -> None:
+    """Refuse a callback URL that this site forbids, as far as it can be told now. Raises `Malformed`."""
+    if url is None or not settings.callback_forbidden:
+        return
+    if problem := problem_of(url, ForbiddenTargets.parse(settings.callback_forbidden)):
+        raise Malformed.field("callback_url", problem)
 
 
 def kept_seconds(settings: Settings, asked: int | None) -> tuple[int, bool]:
