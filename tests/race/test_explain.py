@@ -124,21 +124,6 @@ def hot(path: Path, ids: list[int]) -> dict[str, tuple[Callable[[Connection], An
         "a batch of other heartbeats": (lambda c: beat(c, ids), pair),
         "a batch of starts": (lambda c: started(c, ids[:60]), pair),
         "claim": (lambda c: lock_by_status.claimable(c, "local", 50), claim),
-        "claim of no owner": (
-            lambda c: lock_by_status.claimable(c, "local", 50, reach=Reach()),
-            {("task_instance", "ix_task_instance_claim_owner")},
-        ),
-        "claim of an owner": (
-            lambda c: lock_by_status.claimable(c, "local", 50, reach=Reach("ann")),
-            {("task_instance", "ix_task_instance_claim_owner")},
-        ),
-        "claim of a group": (
-            lambda c: lock_by_status.claimable(c, "local", 50, reach=Reach("ann", "physics")),
-            {
-                ("task_instance", "ix_task_instance_claim_owner_group"),
-                ("task_instance", "ix_task_instance_claim_owner"),
-            },
-        ),
         "claim of one workflow": (lambda c: lock_by_status.claimable(c, "local", 50, workflow_id), claim),
         "overdue": (overdue, {("task_instance", "ix_task_instance_report_by")}),
         "ready": (
@@ -213,6 +198,22 @@ def test_a_settle_finds_what_is_not_passed_on_and_whom_to_tell(filled: Path, dat
         step for step in plans(database, lambda c: dag.release_done(c, filled.workflow_id)) if step[0] in BIG
     }
     assert found == {("task", SCHEDULE), ("task", "PRIMARY"), ("edge", "PRIMARY")}
+
+
+@pytest.mark.parametrize(
+    ("reach", "indexes"),
+    [
+        (None, {"ix_task_instance_claim"}),
+        (Reach(), {"ix_task_instance_claim_owner"}),
+        (Reach("ann"), {"ix_task_instance_claim_owner"}),
+        (Reach("ann", "physics"), {"ix_task_instance_claim_owner", "ix_task_instance_claim_owner_group"}),
+    ],
+)
+def test_a_claim_is_led_past_what_waits_of_others(
+    filled: Path, database: Database, reach: Reach | None, indexes: set[str]
+) -> None:
+    found = plans(database, lambda c: lock_by_status.claimable(c, "local", 50, reach=reach))
+    assert {index for table, index in found if table == "task_instance"} == indexes
 
 
 def test_a_place_in_the_queue_is_counted_by_what_waits_and_what_is_claimed(
