@@ -18,6 +18,7 @@ from jobmon_client import profiles
 from jobmon_client.errors import BadSetting
 
 PREFIX = "JOBMON_"
+FOREIGN_PREFIX = "JOBMON__"
 LONGEST_INCREMENT = 2_592_000.0
 MOST_DELAYS = 100
 LONGEST_RUN_SILENCE = 5.0
@@ -120,7 +121,19 @@ def _database_digest(server_url: str, users_file: Path | None) -> str:
 
 
 def command_environment() -> dict[str, str]:
-    """Return the environment for a user's command: ours without the token, which is not the command's to have."""
+    """Return the environment for a user's command: ours without our settings; `worker.process.variables` adds what it has of us.
+
+    `JOBMON__` begins the names of another system, which are left.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(PREFIX) or name.startswith(FOREIGN_PREFIX)
+    }
+
+
+def server_environment() -> dict[str, str]:
+    """Return the environment for a server that we start: ours without the token, which a server does not send."""
     return {name: value for name, value in os.environ.items() if name not in SECRET}
 
 

@@ -143,12 +143,21 @@ class CommandSignal(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a token allows; an operator may do everything, everybody may look."""
+    """What a token allows; each allows what those before it do, an admin does it to everybody's workflows."""
 
     VIEWER = "viewer"
     WORKER = "worker"
     DISTRIBUTOR = "distributor"
     OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+class Serve(StrEnum):
+    """Whose workflows a token changes and claims from: those of its own owner, of its group too, or everybody's."""
+
+    OWN = "own"
+    GROUP = "group"
+    ALL = "all"
 
 
 class LostContact(StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from jobmon_client.private_files import open_text
 from jobmon_server.config import Settings
 
 
@@ -14,8 +15,8 @@ def _path(settings: Settings) -> Path:
 
 def write_check(settings: Settings, violations: int) -> None:
     """Remember the number; a directory that cannot be written does not spoil the check."""
-    with suppress(OSError):
-        _path(settings).write_text(f"{violations}\n")
+    with suppress(OSError), open_text(_path(settings), "w") as file:
+        file.write(f"{violations}\n")
 
 
 def last(settings: Settings) -> tuple[int, float] | None:

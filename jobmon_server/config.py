@@ -16,11 +16,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
+from jobmon_client.private_files import make_directory
 from jobmon_client.states import LostContact
 from jobmon_server.database_url import database_url
 from jobmon_server.errors import ConfigurationError
 from jobmon_server.extra_index import ExtraIndex, extra_indexes
 from jobmon_server.query_limits import QueryLimits
+from jobmon_server.ssrf_guard import forbidden_targets
 
 LONGEST_EXPIRY = 10 * 365 * 86_400  # seconds
 LEVELS = ("debug", "info", "warning", "error")
@@ -70,6 +72,8 @@ class Settings:
     query_seconds: float = 10.0
     pattern_seconds: float = 2.0
     query_values: int = 10_000
+    #: Networks, addresses and host names that no callback is posted to, beside those that none ever is.
+    callback_forbidden: tuple[str, ...] = ()
     metric_names: tuple[str, ...] = METRIC_NAMES
     metric_samples: int = 100
     #: Indexes of this site's own, made by `db upgrade` and `db indexes` beside ours.
@@ -110,10 +114,10 @@ class Settings:
 
     @property
     def sqlite_file(self) -> Path | None:
-        """The database's file, absolute; None for a database that is none."""
+        """The database's file, absolute and without links: its one name, whatever it is called; None for no file."""
         path = self.database_url.removeprefix(SQLITE).partition("?")[0]
         has_file = self.database_url.startswith(SQLITE) and path not in {"", ":memory:"}
-        return Path(path).absolute() if has_file else None
+        return Path(path).resolve() if has_file else None
 
     @property
     def limits(self) -> QueryLimits:
@@ -123,7 +127,7 @@ class Settings:
     def make_directory(self) -> None:
         """Make the directory that the database's file or the server file lies in, for this user alone."""
         try:
-            self.server_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_directory(self.server_file.parent)
         except OSError as error:
             raise ConfigurationError(f"Cannot make {self.server_file.parent}: {error.strerror}.") from None
 
@@ -272,6 +276,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "query_seconds": _number(float, 0.1, 100.0),
     "pattern_seconds": _number(float, 0.1, 100.0),
     "query_values": _number(int, 1, 100_000),
+    "callback_forbidden": forbidden_targets,
     "metric_names": _names,
     "metric_samples": _number(int, 1, 10_000),
     "extra_indexes": extra_indexes,

@@ -6,6 +6,7 @@
     │   └── TooExpensive       422  too_expensive   details: the field that costs too much
     ├── Unauthorized           401  unauthorized
     ├── Forbidden              403  forbidden       details: [{"what": "scope", "id"}], those that would do
+    ├── ForeignWorkflow        403  forbidden       details: [{"what": "workflow", "id"}]
     ├── Unknown                404  unknown         details: [{"what", "id"}]
     ├── Invalid                409  invalid
     ├── Fenced                 409  fenced
@@ -92,6 +93,23 @@ class Forbidden(JobmonServerError):
         super().__init__(
             f"The token does not allow this; a scope that does: {', '.join(words)}.",
             details=[{"what": "scope", "id": word} for word in words],
+        )
+
+
+class ForeignWorkflow(JobmonServerError):
+    """The workflow belongs to another owner, whom this token does not serve."""
+
+    http_status = 403
+    code = "forbidden"
+
+    def __init__(self, workflow_id: int | None = None) -> None:
+        """Name the workflow, where it is known."""
+        if workflow_id is None:
+            super().__init__()
+            return
+        super().__init__(
+            f"Workflow {workflow_id} belongs to another owner, whom this token does not serve.",
+            details=[{"what": "workflow", "id": workflow_id}],
         )
 
 

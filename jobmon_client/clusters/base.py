@@ -49,6 +49,7 @@ class Item:
     #: Where the command runs, None for where its worker stands; and what is added to its environment.
     working_directory: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

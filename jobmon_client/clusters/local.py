@@ -90,6 +90,7 @@ class LocalCluster:
                     time_limit=time_limit(batch),
                     working_directory=item.working_directory,
                     environment=dict(item.environment),
+                    attempt=item.attempt,
                 ).to_json()
                 for item in batch.items
             ]

@@ -162,6 +162,7 @@ def batch_of(claimed: Mapping[str, Any]) -> Batch:
                 workflow_run_id=one["workflow_run_id"],
                 working_directory=one.get("working_directory"),
                 environment=merged_environment(claimed.get("environment"), one.get("environment")),
+                attempt=one.get("attempt"),
             )
             for one in claimed["task_instances"]
         ),

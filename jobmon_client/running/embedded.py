@@ -24,10 +24,11 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from jobmon_client.config import Settings, command_environment
+from jobmon_client.config import Settings, server_environment
 from jobmon_client.errors import JobmonError, Unreachable
 from jobmon_client.http import Http
 from jobmon_client.loop import run_every
+from jobmon_client.private_files import make_directory, open_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +63,7 @@ class Place:
         url = settings.database_url or f"{SQLITE}{settings.data_dir / 'jobmon.db'}"
         file = url.removeprefix(SQLITE).partition("?")[0]
         if url.startswith(SQLITE) and file not in {"", ":memory:"}:
-            return cls(url, settings.data_dir, Path(file).absolute())
+            return cls(url, settings.data_dir, Path(file).resolve())
         return cls(url, settings.data_dir, settings.data_dir / hashlib.sha256(url.encode()).hexdigest()[:16])
 
     def file(self, suffix: str) -> Path:
@@ -89,8 +90,8 @@ class EmbeddedServer:
 
     def __enter__(self) -> Self:
         """Find or start it; raise ServerMissing or ServerNotStarted."""
-        self._place.stem.parent.mkdir(parents=True, exist_ok=True)
-        self._place.data_dir.mkdir(parents=True, exist_ok=True)
+        make_directory(self._place.stem.parent)
+        make_directory(self._place.data_dir)
         # Before looking: a server that ends because nobody uses it decides so under this lock.
         self._held.enter_context(self._locked(self._place.file("users"), fcntl.LOCK_SH))
         try:
@@ -149,7 +150,7 @@ class EmbeddedServer:
     def _locked(self, path: Path, kind: int) -> Iterator[None]:
         """Hold a lock on the file, which is made if it is not there; wait for it, but not for ever."""
         deadline = time.monotonic() + LOCK_TIMEOUT
-        with path.open("ab") as file:
+        with open_bytes(path, "a") as file:
             while not _lock(file, kind):
                 self._wait(deadline, f"{path} stays locked: a server that is ending, or one that hangs")
             yield
@@ -176,11 +177,11 @@ class EmbeddedServer:
         command = [sys.executable, "-m", "jobmon_server", "serve", "--port", str(port)]
         command += ["--while-used", str(self.users_file)]
         # By the environment: a command line is everybody's to read, and the address may hold a password.
-        environment = command_environment() | {
+        environment = server_environment() | {
             "JOBMON_DATABASE_URL": self._place.database_url,
             "JOBMON_DATA_DIR": str(self._place.data_dir),
         }
-        with self._place.log.open("ab") as output:
+        with open_bytes(self._place.log, "a") as output:
             start = output.tell()
             process = subprocess.Popen(
                 command,
@@ -208,7 +209,7 @@ class EmbeddedServer:
         )
 
     def _log_tail(self, start: int) -> str:
-        with self._place.log.open("rb") as file:
+        with open_bytes(self._place.log) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(start, size - LOG_TAIL))
             said = file.read().decode(errors="replace").strip()
@@ -227,7 +228,7 @@ def _lock(file: IO[bytes], kind: int) -> bool:
 def is_locked(path: Path) -> bool:
     """Whether somebody holds the file's exclusive lock."""
     try:
-        with path.open("rb") as file:
+        with open_bytes(path) as file:
             return not _lock(file, fcntl.LOCK_SH)
     except FileNotFoundError:
         return False

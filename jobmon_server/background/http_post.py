@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 
-from jobmon_server.ssrf_guard import Target, is_forbidden, target_of
+from jobmon_server.ssrf_guard import NOTHING_ELSE, ForbiddenTargets, Target, is_forbidden, target_of
 
 #: Bytes of an answer's first line, and of what follows it, that are read at most.
 LONGEST_LINE = 1_024
@@ -41,12 +41,26 @@ class _Deadline:
         return seconds
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> None:
-    """Post; raise Undelivered unless it was answered with 2xx in time."""
+def post(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    seconds: float,
+    also: ForbiddenTargets = NOTHING_ELSE,
+) -> None:
+    """Post; raise Undelivered unless it was answered with 2xx in time.
+
+    Args:
+        url: where to.
+        body: what.
+        headers: of the request.
+        seconds: for everything together.
+        also: where a site posts nothing to, beside what nobody may.
+    """
     deadline = _Deadline(seconds)
     try:
         target = target_of(url)
-        with _connect(target, deadline) as connected:
+        with _connect(target, deadline, also) as connected:
             status = _exchange(connected, target, body, headers, deadline)
     except (OSError, HTTPException, ValueError) as error:
         raise Undelivered(f"{type(error).__name__}: {error}") from error
@@ -55,12 +69,14 @@ def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> N
         raise Undelivered(f"answered with HTTP status {status}{hint}")
 
 
-def _connect(target: Target, deadline: _Deadline) -> socket.socket:
-    """Connect to the first of the host's addresses that answers; Undelivered if any of them is forbidden."""
+def _connect(target: Target, deadline: _Deadline, also: ForbiddenTargets) -> socket.socket:
+    """Connect to the first of the host's addresses that answers; Undelivered if it or any of them is forbidden."""
+    if also.has_host(target.host):
+        raise Undelivered(f"{target.host} is where nothing is posted to")
     found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
     for address in addresses:
-        if is_forbidden(address):
+        if is_forbidden(address, also):
             raise Undelivered(f"{target.host} leads to {address}, where nothing is posted to")
     failure: OSError = OSError(f"{target.host} has no address")
     for address in addresses:

@@ -17,7 +17,9 @@ from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.reads.lookups import read_workflow
 from jobmon_server.db.workflows import outbox as queries
 from jobmon_server.errors import Unknown
+from jobmon_server.redaction import redacted
 from jobmon_server.shared_counters import CALLBACKS, COURIER_FAILURES
+from jobmon_server.ssrf_guard import ForbiddenTargets
 
 #: How many are posted at one time, and how many are looked up at once.
 HANDS = 4
@@ -41,6 +43,7 @@ class WebhookJob(LeaderJob):
         self._timeout = settings.callback_timeout
         self._attempts = settings.callback_attempts
         self._delay = settings.callback_delay
+        self._forbidden = ForbiddenTargets.parse(settings.callback_forbidden)
 
     def step(self) -> int:
         """Try what is due; return how many were delivered."""
@@ -90,7 +93,7 @@ class WebhookJob(LeaderJob):
         }
         try:
             headers = {"Idempotency-Key": f"jobmon-callback-{taken.callback_id}"}
-            post(taken.url, json.dumps(news).encode(), headers, self._timeout)
+            post(taken.url, json.dumps(news).encode(), headers, self._timeout, self._forbidden)
         except Undelivered as error:
-            return str(error)
+            return redacted(str(error))
         return None

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jobmon_client.private_files import open_bytes
 from jobmon_server.config import Settings, child_environment
 from jobmon_server.errors import ConfigurationError
 from jobmon_server.serving.server_file import read_url
@@ -31,7 +32,7 @@ def serving(settings: Settings) -> Iterator[tuple[str, int]]:
     command += ["--workers", str(settings.workers), "--threads", str(settings.threads)]
     # By the environment: a command line is everybody's to read, and the address may hold a password.
     environment = child_environment(database_url=settings.database_url, data_dir=settings.data_dir)
-    with log.open("wb") as output:
+    with open_bytes(log, "w") as output:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

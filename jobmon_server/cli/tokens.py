@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jobmon_client.states import Scope
+from jobmon_client.states import Scope, Serve
 from jobmon_server.cli.base import database_option, opened
 
 if TYPE_CHECKING:
@@ -55,6 +55,13 @@ def _database(flags: dict[str, Any]) -> Iterator[Database]:
 @click.option("--owner-group", callback=_name, help="Their group or project.")
 @click.option("--tenant", callback=_name, help="Their tenant.")
 @click.option(
+    "--serve",
+    type=click.Choice([serve.value for serve in Serve]),
+    default=Serve.OWN.value,
+    show_default=True,
+    help="Whose workflows it changes and claims from: its owner's, its group's too, or everybody's.",
+)
+@click.option(
     "--expires",
     type=click.IntRange(1, LONGEST_EXPIRES),
     metavar="SECONDS",
@@ -67,6 +74,8 @@ def create(
     """Make a token and print it, this once: only its digest is kept. NAME is what the journal says of its holder."""
     from jobmon_server.actions.admin.tokens import create_token, new_token
 
+    if ownership["serve"] == Serve.GROUP and ownership["owner_group"] is None:
+        raise click.UsageError("--serve group asks for --owner-group: which group is served?")
     text = new_token()
     with _database({"database_url": database_url}) as database:
         database.transact(create_token, name, text, [Scope(one) for one in scopes], expires, **ownership)

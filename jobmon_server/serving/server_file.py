@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
+from jobmon_client.private_files import open_descriptor
 from jobmon_server.errors import AlreadyServed, ConfigurationError
 
 POLL_SECONDS = 0.05
@@ -49,7 +50,7 @@ class ServerFile:
     def take_if_free(cls, path: Path) -> Self | None:
         """Lock the file and empty it; None if somebody has it, be it only to look whether a server lives."""
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = open_descriptor(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise ConfigurationError(f"Cannot write {path}: {error.strerror}.") from None
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from jobmon_client.private_files import make_directory, open_descriptor
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.reads.lookups import count_kill_self
 from jobmon_server.errors import JobmonServerError
@@ -26,8 +27,8 @@ class WhileUsed:
 
     def __init__(self, path: Path, database: Database, end: Callable[[], None]) -> None:
         """Watch `path`, which is made if it is not there."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        make_directory(path.parent)
+        self._descriptor = open_descriptor(path, os.O_RDWR | os.O_CREAT)
         self._database = database
         self._end = end
         self._stopped = threading.Event()

@@ -35,6 +35,16 @@ MAY_CATCH_ALL = (
     "jobmon_client/worker/reporting/reporter.py",
     "jobmon_server/background/leader_job.py",
 )
+#: Who makes directories or writes files otherwise than by `private_files`, and why.
+MAY_MAKE_FILES = {
+    "jobmon_client/private_files.py": "it is how the others do it",
+    "jobmon_client/demo/step.py": "a command of the demo's workflow: what it writes is the user's",
+    "jobmon_client/conformance.py": "marks in a directory that a plugin's author names",
+    "jobmon_client/worker/agent/pipe.py": "it opens /dev/null",
+    "jobmon_server/migrations/": "a tool for this repository's sources",
+    "jobmon_server/actions/retention/archive.py": "mkstemp, which makes 0600, beside a file that the user names",
+}
+MAKERS = frozenset({"mkdir", "makedirs", "write_text", "write_bytes", "touch", "mkstemp", "mkfifo", "mknod"})
 ROUTERS = frozenset({"get", "post", "put", "patch", "delete", "route"})
 LOG_LEVELS = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
 CODES = frozenset(
@@ -245,6 +255,29 @@ def the_environment_has_one_reader(module: Module) -> Iterator[Offence]:
             yield Offence(line, f"{name} outside config.py")
 
 
+def files_are_private(module: Module) -> Iterator[Offence]:
+    """Directories are made and files written by `jobmon_client.private_files`: 0700, 0600, no link followed."""
+    if module.path.startswith(tuple(MAY_MAKE_FILES)):
+        return
+    for node in module.walk():
+        if not isinstance(node, ast.Call):
+            continue
+        name = _last_name(node.func)
+        if name in MAKERS:
+            yield Offence(node.lineno, f"{name}() outside private_files")
+        elif name in {"open", "fdopen"} and _writes(node):
+            yield Offence(node.lineno, f"{name}() for writing outside private_files")
+
+
+def _writes(call: ast.Call) -> bool:
+    """Whether a call of `open` creates or writes: by a mode, or by flags of `os.open`."""
+    given = [*call.args, *(one.value for one in call.keywords if one.arg in {"mode", "flags"})]
+    modes = [one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    flags = {one.attr for part in given for one in ast.walk(part) if isinstance(one, ast.Attribute)}
+    is_written = any(set(mode) <= set("wax+rbt") and set(mode) & set("wax+") for mode in modes)
+    return is_written or bool(flags & {"O_CREAT", "O_WRONLY", "O_RDWR"})
+
+
 def tests_run_and_run_for_real(module: Module) -> Iterator[Offence]:
     """A test is not skipped, does not sleep, and meets our code, not a mock of it (a constant may be set)."""
     ours = {name.split(".")[-1] for _, name in module.imports() if name.startswith(PACKAGES)}
@@ -286,5 +319,6 @@ OF_THE_PACKAGES: tuple[Rule, ...] = (
     statuses_are_words,
     events_are_constant,
     the_environment_has_one_reader,
+    files_are_private,
 )
 OF_THE_TESTS: tuple[Rule, ...] = (functions_are_short, tests_run_and_run_for_real)

@@ -15,6 +15,7 @@ import click
 from jobmon_client.api.client import Api
 from jobmon_client.cli.options import as_json, concurrency, one_line, plain, print_json, server, settings_of
 from jobmon_client.config import Settings
+from jobmon_client.private_files import make_directory
 from jobmon_client.running import progress
 from jobmon_client.running.connection import LOCAL, Connection, connected
 from jobmon_client.running.interrupts import Interrupts
@@ -106,7 +107,7 @@ def demo(*, server_url: str | None, concurrency: int | None, keep: Path | None, 
     settings = settings_of(server_url=server_url, concurrency=concurrency)
     home = (keep or settings.data_dir / "demo" / uuid.uuid4().hex[:8]).absolute()
     work = home / "work"
-    work.mkdir(parents=True, exist_ok=True)
+    make_directory(work)
     definition = library.workflow(work)
     result = follow(
         settings,

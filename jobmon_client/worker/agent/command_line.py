@@ -15,6 +15,7 @@ from pathlib import Path
 from jobmon_client import config, log
 from jobmon_client.errors import JobmonError
 from jobmon_client.loop import stop_on_signals
+from jobmon_client.private_files import open_text
 from jobmon_client.worker.agent.agent import Agent
 from jobmon_client.worker.agent.pipe import follow, write_change
 from jobmon_client.worker.agent.single import run_one
@@ -90,7 +91,7 @@ def main() -> int:
         spool = given.spool_dir or config.spool_dir(settings, settings.server_url)
         if given.verb == "agent":
             if given.users_file is not None:
-                lock = given.users_file.open("a")
+                lock = open_text(given.users_file, "a")
                 fcntl.flock(lock, fcntl.LOCK_SH)
             return run_agent(settings, spool)
         stop = threading.Event()

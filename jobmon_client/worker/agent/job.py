@@ -14,6 +14,7 @@ from jobmon_client.worker.process import result
 from jobmon_client.worker.process.command_process import Ended, Process
 from jobmon_client.worker.process.exit_status import ExitStatus
 from jobmon_client.worker.process.items import LogFiles, WorkItem, tail
+from jobmon_client.worker.process.variables import variables
 from jobmon_client.worker.process.working_directory import standing_in
 from jobmon_client.worker.reporting.pace import Pace
 
@@ -89,14 +90,13 @@ class Job:
             return str(error)
         return None
 
-    def start(self, environment: Mapping[str, str]) -> Process:
+    def start(self, environment: Mapping[str, str], server_url: str | None) -> Process:
         """Start its command; raise OSError or ValueError if the system does not take it."""
         result.prepare(self.files.result)
         result.prepare(self.files.progress)
-        files = {result.VARIABLE: str(self.files.result), result.PROGRESS: str(self.files.progress)}
-        whole = self.item.whole_environment(environment, files)
+        own = variables(self.item, self.files, server_url)
         with standing_in(self.item.working_directory):
-            return Process(self.item.command, whole, self.files)
+            return Process(self.item.command, self.item.whole_environment(environment, own), self.files)
 
 
 @dataclass(frozen=True, slots=True)

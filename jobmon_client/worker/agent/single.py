@@ -32,6 +32,7 @@ def make_item(api: Api, task_instance_id: int, distributor_id: str | None) -> Wo
         distributor_id=distributor_id,
         working_directory=task.get("working_directory"),
         environment=merged_environment(of_workflow, task.get("environment")),
+        attempt=instance.get("attempt"),
     )
 
 

@@ -175,7 +175,7 @@ class Supervisor:
             self._obeyed(job, OUT_OF_TOUCH, f"{OUT_OF_TOUCH.reason} before it started")
             return
         try:
-            job.process = process = job.start(self._environment)
+            job.process = process = job.start(self._environment, self._settings.server_url)
         except (OSError, ValueError) as error:
             self._slots.free(None)
             self._report(

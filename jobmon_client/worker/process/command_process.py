@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobmon_client.private_files import FILE_MODE, make_directory
 from jobmon_client.worker.process.items import LogFiles
 from jobmon_client.worker.process.process_groups import read_short
 
 # Python ignores SIGPIPE and SIGXFSZ, the agent SIGINT; an ignored signal would stay ignored in the command.
 DEFAULTED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-OUTPUT = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+OUTPUT = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Process:
         try:
             self.pid = spawned(command, environment, files)
         except FileNotFoundError:  # the first of its workflow: there is no directory yet
-            files.stdout.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(files.stdout.parent)
             self.pid = spawned(command, environment, files)
         self._began = time.monotonic()
         try:
@@ -97,8 +98,8 @@ def spawned(command: str, environment: Mapping[str, str], files: LogFiles) -> in
         environment,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, os.fspath(files.stdout), OUTPUT, 0o666),
-            (os.POSIX_SPAWN_OPEN, 2, os.fspath(files.stderr), OUTPUT, 0o666),
+            (os.POSIX_SPAWN_OPEN, 1, os.fspath(files.stdout), OUTPUT, FILE_MODE),
+            (os.POSIX_SPAWN_OPEN, 2, os.fspath(files.stderr), OUTPUT, FILE_MODE),
         ],
         setpgroup=0,
         setsigmask=(),

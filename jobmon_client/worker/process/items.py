@@ -28,6 +28,7 @@ class WorkItem:
     time_limit: float | None = None
     working_directory: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    attempt: int | None = None
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
@@ -41,22 +42,10 @@ class WorkItem:
         """Return it as it goes over the pipe to an agent."""
         return asdict(self)
 
-    def whole_environment(self, inherited: Mapping[str, str], files: Mapping[str, str]) -> dict[str, str]:
+    def whole_environment(self, inherited: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
         """Return the command's environment: its worker's, the definition's over it, and what jobmon tells, over all."""
         place = {} if self.working_directory is None else {"PWD": self.working_directory}
-        return {**inherited, **place, **self.environment, **self.variables(), **files}
-
-    def variables(self) -> dict[str, str]:
-        """Return what the command's environment says about itself."""
-        named = {
-            "JOBMON_TASK_INSTANCE_ID": self.task_instance_id,
-            "JOBMON_TASK_ID": self.task_id,
-            "JOBMON_WORKFLOW_ID": self.workflow_id,
-            "JOBMON_WORKFLOW_RUN_ID": self.workflow_run_id,
-            "JOBMON_TASK_NAME": self.name,
-            "JOBMON_DISTRIBUTOR_ID": self.distributor_id,
-        }
-        return {name: printable(value) for name, value in named.items() if value is not None}
+        return {**inherited, **place, **self.environment, **own}
 
 
 def merged_environment(
@@ -64,11 +53,6 @@ def merged_environment(
 ) -> dict[str, str]:
     """Return what a definition adds to a command's environment: the workflow's variables, the task's own over them."""
     return {**(of_workflow or {}), **(of_task or {})}
-
-
-def printable(value: object) -> str:
-    """Return the text as an environment can hold it: no NUL, no lone surrogates."""
-    return str(value).replace("\0", "?").encode("utf-8", errors="replace").decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from typing import TextIO
 
 import structlog
 
+from jobmon_client.private_files import make_directory, open_text
+
 log = structlog.get_logger(__name__)
 
 SUFFIX = ".groups"
@@ -30,7 +32,7 @@ class Groups:
 
     def __init__(self, directory: Path, worker_id: str) -> None:
         """Make the file."""
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(directory)
         self._path = directory / f"{worker_id}{SUFFIX}"
         self._running: dict[int, str] = {}
         self._file = self._make()
@@ -38,7 +40,7 @@ class Groups:
     def _make(self) -> TextIO:
         """Write what runs now; the file has its name only when it is locked and whole."""
         fresh = self._path.with_suffix(".new")
-        file = fresh.open("w", encoding="ascii", buffering=1)
+        file = open_text(fresh, "w", encoding="ascii", buffering=1)
         fcntl.flock(file, fcntl.LOCK_EX)
         file.write(f"{boot()}\n" + "".join(self._running.values()))
         fresh.rename(self._path)

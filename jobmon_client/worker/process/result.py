@@ -7,8 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-VARIABLE = "JOBMON_RESULT_FILE"
-PROGRESS = "JOBMON_PROGRESS_FILE"
 DEEPEST = 30
 LARGEST = 65_536
 """Bytes; what is larger belongs into a file of its own, named in the result."""

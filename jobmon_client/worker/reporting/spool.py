@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, TextIO
 
 import structlog
 
+from jobmon_client.private_files import make_directory, open_text
 from jobmon_client.worker.reporting.spool_file import REPORTS, SpoolContent, content, opened, set_aside
 
 log = structlog.get_logger(__name__)
@@ -46,9 +47,9 @@ class Spool:
 
     def _make(self) -> TextIO:
         """Make the file; it has its name only when it is locked, so that nobody takes it for a dead worker's."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        make_directory(self._directory)
         fresh = self._path.with_suffix(".new")
-        file = fresh.open("w", encoding="utf-8")
+        file = open_text(fresh, "w")
         fcntl.flock(file, fcntl.LOCK_EX)
         fresh.rename(self._path)
         directory = os.open(self._directory, os.O_RDONLY)

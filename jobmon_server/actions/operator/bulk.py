@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import Outcome
 from jobmon_server.actions.operator.acts import ActOperation
 from jobmon_server.actions.operator.cascade import begun_below, rerun_below
-from jobmon_server.actions.operator.targets import TargetQuery, Targets, choose_tasks, terms_of
+from jobmon_server.actions.operator.targets import TargetQuery, Targets, choose_tasks, not_served, terms_of
 from jobmon_server.actions.operator.task_operation import (
     ACCEPTED,
     Preconditions,
@@ -47,11 +47,10 @@ class Preview:
 
 
 def do_to_tasks(database: Database, asked: TargetQuery, deed: TaskOperation) -> BulkResult:
-    """Do a deed to many tasks: unknown ids first, then by workflow and id. Raises `Invalid` as `choose_tasks` does."""
+    """Do a deed to many tasks: unknown and foreign ids first, then by workflow and id. Raises `Invalid` as `choose_tasks` does."""
     chosen = database.read(choose_tasks, asked)
     verdicts = _do(database, chosen, deed, terms_of(asked, chosen))
-    left = len(chosen.ids) + len(chosen.unknown) - len(verdicts)
-    return BulkResult(chosen.matched, chosen.digest, verdicts, left)
+    return BulkResult(chosen.matched, chosen.digest, verdicts, chosen.number - len(verdicts))
 
 
 def rerun_tasks_and_below(database: Database, asked: TargetQuery, deed: ActOperation) -> BulkResult:
@@ -59,7 +58,7 @@ def rerun_tasks_and_below(database: Database, asked: TargetQuery, deed: ActOpera
     chosen = database.read(choose_tasks, asked, begun_below)
     terms = terms_of(asked, chosen)
     verdicts = _do(database, chosen, deed, terms)
-    left = len(chosen.ids) + len(chosen.unknown) - len(verdicts)
+    left = chosen.number - len(verdicts)
     if not terms.stop or not _is_refused(verdicts):
         done = {one.task_id for one in verdicts if one.outcome in ACCEPTED}
         for workflow_id, ids in chosen.by_workflow.items():
@@ -70,6 +69,7 @@ def rerun_tasks_and_below(database: Database, asked: TargetQuery, deed: ActOpera
 
 def _do(database: Database, chosen: Targets, deed: TaskOperation, terms: Preconditions) -> list[TaskVerdict]:
     verdicts = [TaskVerdict(one, Outcome.UNKNOWN) for one in chosen.unknown]
+    verdicts += [TaskVerdict(one, Outcome.FENCED, *why) for one, *why in not_served(chosen)]
     for workflow_id, ids in chosen.by_workflow.items():
         for batch in chunks(sorted(ids, reverse=deed.is_joint)):
             if terms.stop and _is_refused(verdicts):

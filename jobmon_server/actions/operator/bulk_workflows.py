@@ -12,7 +12,13 @@ from jobmon_client.states import Outcome, Status
 from jobmon_server.actions.operator.acts import ActOperation, act_on_workflow, can_be
 from jobmon_server.actions.operator.attributes import SetWorkflowAttributes
 from jobmon_server.actions.operator.bulk import MOST_SHOWN, BulkResult, Preview
-from jobmon_server.actions.operator.targets import TargetQuery, Targets, choose_workflows, terms_of
+from jobmon_server.actions.operator.targets import (
+    TargetQuery,
+    Targets,
+    choose_workflows,
+    not_served,
+    terms_of,
+)
 from jobmon_server.actions.operator.task_operation import ACCEPTED, Preconditions, do_locked
 from jobmon_server.db.core.rows import chunks
 from jobmon_server.db.core.transaction import Database
@@ -33,16 +39,26 @@ class WorkflowVerdict:
 
 
 def act_on_workflows(database: Database, asked: TargetQuery, deed: ActOperation) -> BulkResult:
-    """Do one act to many workflows: unknown ids first, then by id. Raises `Invalid` as `choose_workflows` does."""
+    """Do one act to many workflows: foreign and unknown ids first, then by id. Raises `Invalid` as `choose_workflows` does."""
     chosen = database.read(choose_workflows, asked)
     terms = terms_of(asked, chosen)
-    verdicts: list[WorkflowVerdict] = []
+    verdicts = _fenced(chosen)
     for workflow_id in [*chosen.unknown, *chosen.ids]:
-        verdicts.append(_act(database, workflow_id, deed, terms))
-        if terms.stop and verdicts[-1].outcome not in ACCEPTED:
+        if terms.stop and _is_refused(verdicts):
             break
-    left = len(chosen.ids) + len(chosen.unknown) - len(verdicts)
-    return BulkResult(chosen.matched, chosen.digest, verdicts, left)
+        verdicts.append(_act(database, workflow_id, deed, terms))
+    return BulkResult(chosen.matched, chosen.digest, verdicts, chosen.number - len(verdicts))
+
+
+def _fenced(chosen: Targets) -> list[WorkflowVerdict]:
+    """Return the verdicts on workflows that were named and are not the caller's to change."""
+    return [
+        WorkflowVerdict(one, Outcome.FENCED, status, problem=why) for one, status, why in not_served(chosen)
+    ]
+
+
+def _is_refused(verdicts: Sequence[WorkflowVerdict]) -> bool:
+    return any(one.outcome not in ACCEPTED for one in verdicts)
 
 
 def _act(database: Database, workflow_id: int, deed: ActOperation, terms: Preconditions) -> WorkflowVerdict:
@@ -84,16 +100,15 @@ def _shown(chosen: Targets, counts: Mapping[int, int]) -> Preview:
 def set_workflow_attributes(
     database: Database, asked: TargetQuery, deed: SetWorkflowAttributes
 ) -> BulkResult:
-    """Set attributes of many workflows: unknown ids first, then by id. Raises `Invalid` as `choose_workflows` does."""
+    """Set attributes of many workflows: foreign and unknown ids first, then by id. Raises `Invalid` as `choose_workflows` does."""
     chosen = database.read(choose_workflows, asked)
     terms = terms_of(asked, chosen)
-    verdicts = [WorkflowVerdict(one, Outcome.UNKNOWN) for one in chosen.unknown]
+    verdicts = [*_fenced(chosen), *(WorkflowVerdict(one, Outcome.UNKNOWN) for one in chosen.unknown)]
     for batch in chunks(chosen.ids):
-        if terms.stop and any(one.outcome not in ACCEPTED for one in verdicts):
+        if terms.stop and _is_refused(verdicts):
             break
         verdicts += _set(database, batch, deed, terms)
-    left = len(chosen.ids) + len(chosen.unknown) - len(verdicts)
-    return BulkResult(chosen.matched, chosen.digest, verdicts, left)
+    return BulkResult(chosen.matched, chosen.digest, verdicts, chosen.number - len(verdicts))
 
 
 def _set(

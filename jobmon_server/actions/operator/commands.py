@@ -9,11 +9,13 @@ from typing import Any
 from sqlalchemy.engine import Connection, Row
 
 from jobmon_client.states import Outcome, TaskInstanceStatus
+from jobmon_server.actions.operator.targets import NOT_SERVED
 from jobmon_server.db.core.rows import BATCH
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.instances import commands
 from jobmon_server.db.instances.commands import AckOutcome, CommandAck
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
+from jobmon_server.principal import Reach
 
 #: How many commands may wait for one instance: what has so many is not listening.
 MOST_WAITING = 100
@@ -46,17 +48,28 @@ class Enqueued:
 
 
 def enqueue_many(
-    database: Database, wanted: Sequence[NewCommand], created_by: str | None = None
+    database: Database,
+    wanted: Sequence[NewCommand],
+    created_by: str | None = None,
+    reach: Reach | None = None,
 ) -> list[Enqueued]:
-    """Have each told to its instance, in bounded transactions; what became of each, in the order given."""
+    """Have each told to its instance, in bounded transactions; what became of each, in the order given.
+
+    Those for instances that are not within the caller's `reach` are fenced.
+    """
     return [
         one
         for start in range(0, len(wanted), BATCH)
-        for one in database.transact(enqueue, wanted[start : start + BATCH], created_by)
+        for one in database.transact(enqueue, wanted[start : start + BATCH], created_by, reach)
     ]
 
 
-def enqueue(connection: Connection, wanted: Sequence[NewCommand], created_by: str | None) -> list[Enqueued]:
+def enqueue(
+    connection: Connection,
+    wanted: Sequence[NewCommand],
+    created_by: str | None,
+    reach: Reach | None = None,
+) -> list[Enqueued]:
     """Add commands for instances that live; they are told with the next sign of life of each that runs."""
     locked = commands.lock_instances(connection, [one.task_instance_id for one in wanted])
     known = commands.by_request(connection, [one.place for one in wanted if one.place is not None])
@@ -67,6 +80,9 @@ def enqueue(connection: Connection, wanted: Sequence[NewCommand], created_by: st
         row = locked.get(one.task_instance_id)
         if row is None:
             found.append(Enqueued(Outcome.UNKNOWN, one.task_instance_id))
+            continue
+        if _is_foreign(row, reach):
+            found.append(Enqueued(Outcome.FENCED, row.id, None, row.status, NOT_SERVED))
             continue
         is_again = one.place is not None and one.place in asked
         found.append(
@@ -80,6 +96,10 @@ def enqueue(connection: Connection, wanted: Sequence[NewCommand], created_by: st
     new = [one for one, verdict in zip(wanted, found, strict=True) if verdict.outcome is Outcome.APPLIED]
     added = iter(_add(connection, new, created_by, locked))
     return [_with_id(one, verdict, added, known) for one, verdict in zip(wanted, found, strict=True)]
+
+
+def _is_foreign(row: Row[Any], reach: Reach | None) -> bool:
+    return reach is not None and not reach.covers(row.owner, row.owner_group)
 
 
 def _judge(task_instance_id: int, status: TaskInstanceStatus, waiting: int) -> Enqueued:
@@ -119,18 +139,26 @@ def _with_id(
     return verdict
 
 
-def acknowledge_many(database: Database, given: Sequence[CommandAck]) -> list[AckOutcome]:
-    """Take acknowledgements of any instances' commands, in bounded transactions; in the order given."""
+def acknowledge_many(
+    database: Database, given: Sequence[CommandAck], reach: Reach | None = None
+) -> list[AckOutcome]:
+    """Take acknowledgements of any instances' commands, in bounded transactions; in the order given.
+
+    Those of instances that are not within the caller's `reach` are fenced.
+    """
     owners = database.read(commands.owners, sorted({one.command_id for one in given}))
     return [
         outcome
         for start in range(0, len(given), BATCH)
-        for outcome in database.transact(acknowledge, given[start : start + BATCH], owners)
+        for outcome in database.transact(acknowledge, given[start : start + BATCH], owners, reach)
     ]
 
 
 def acknowledge(
-    connection: Connection, given: Sequence[CommandAck], owners: Mapping[int, int]
+    connection: Connection,
+    given: Sequence[CommandAck],
+    owners: Mapping[int, int],
+    reach: Reach | None = None,
 ) -> list[AckOutcome]:
     """Take acknowledgements of commands whose instances are known, now that these are locked."""
     locked = commands.lock_instances(
@@ -139,4 +167,11 @@ def acknowledge(
     now = max((row.now for row in locked.values()), default=None)
     if now is None:
         return [AckOutcome(one.command_id, Outcome.UNKNOWN) for one in given]
-    return commands.acknowledge(connection, [(owners.get(one.command_id, 0), one) for one in given], now)
+    foreign = {row.id for row in locked.values() if _is_foreign(row, reach)}
+    heard = [one for one in given if owners.get(one.command_id) not in foreign]
+    pairs = [(owners.get(one.command_id, 0), one) for one in heard]
+    taken = iter(commands.acknowledge(connection, pairs, now))
+    return [
+        AckOutcome(one.command_id, Outcome.FENCED) if owners.get(one.command_id) in foreign else next(taken)
+        for one in given
+    ]

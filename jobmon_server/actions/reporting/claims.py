@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -14,7 +14,7 @@ from jobmon_server.actions.reporting import report_types as make
 from jobmon_server.actions.reporting.batches import apply_reports
 from jobmon_server.actions.reporting.decision import decide, decide_claim
 from jobmon_server.actions.reporting.report_types import Report
-from jobmon_server.actions.reporting.transition import Verdict, verdict
+from jobmon_server.actions.reporting.transition import Verdict, foreign, is_foreign, verdict
 from jobmon_server.db.core.rows import BATCH, chunks
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.instances import claims, lock_by_status, locking
@@ -23,6 +23,7 @@ from jobmon_server.db.instances.uniform_writes import typical, write_alike
 from jobmon_server.db.instances.writes import write_many
 from jobmon_server.errors import Busy
 from jobmon_server.fsm.plan import By, Pair
+from jobmon_server.principal import Reach
 
 _HELD = frozenset({Outcome.APPLIED, Outcome.DUPLICATE})
 
@@ -42,11 +43,15 @@ def instantiate(
     *,
     task_instance_ids: Sequence[int] | None = None,
     detail: bool = False,
+    reach: Reach | None = None,
     **wanted: Any,
 ) -> ClaimResult:
-    """Claim instances for a distributor: these, or the next `limit` of a `cluster`, of a workflow or an array if told."""
+    """Claim instances for a distributor: these, or the next `limit` of a `cluster`, of a workflow or an array if told.
+
+    Of instances that are not within the caller's `reach` those that are named are fenced, others are passed over.
+    """
     facts = {"distributor": distributor}
-    news = Report(TI.INSTANTIATED, By(Reporter.DISTRIBUTOR), next_report_increment, facts)
+    news = Report(TI.INSTANTIATED, By(Reporter.DISTRIBUTOR), next_report_increment, facts, reach=reach)
     waited: list[LockedQueued] = []
     verdicts: list[Verdict] = []
     if task_instance_ids is not None:
@@ -76,9 +81,10 @@ def claim(
 def _give(
     connection: Connection, news: Report, distributor: str, locked: Mapping[int, locking.Locked]
 ) -> list[Verdict]:
-    changes = [decide_claim(was, news, distributor) for was in locked.values()]
+    others = [was for was in locked.values() if is_foreign(was, news)]
+    changes = [decide_claim(was, news, distributor) for was in locked.values() if not is_foreign(was, news)]
     write_many(connection, changes)
-    return [verdict(change, news) for change in changes]
+    return [*(verdict(change, news) for change in changes), *map(foreign, others)]
 
 
 def _claim_up_to(
@@ -110,7 +116,7 @@ def claim_next(
     `workflow_id` and `array_id` narrow it to those of one workflow, of one array. Returns those that it has, and the
     verdicts on any that do not stand as what waits does.
     """
-    found = lock_by_status.claimable(connection, cluster, limit, **narrowed)
+    found = lock_by_status.claimable(connection, cluster, limit, reach=news.reach, **narrowed)
     free = [one for one in found if one.distributor is None]
     ready = lock_by_status.with_tasks(connection, free, TaskStatus.QUEUED)
     if ready:
@@ -128,10 +134,11 @@ def launched(
     batch_num: int,
     distributor_ids: Mapping[int, str],
     next_report_increment: float,
+    reach: Reach | None = None,
 ) -> tuple[int, list[Verdict]]:
     """Record the launch of steps of an array batch; how many simply were, and a verdict on each other.
 
-    Raises `Unknown` for an array or a batch that is none.
+    Steps that are not within the caller's `reach` are fenced. Raises `Unknown` for an array or a batch that is none.
     """
     steps = sorted(distributor_ids)
     found = database.read(claims.find_batch_steps, array_id, batch_num, steps)
@@ -141,11 +148,11 @@ def launched(
     for some in chunks(sorted(named)):
         try:
             others += database.transact(
-                launch_alike, {one: named[one] for one in some}, next_report_increment
+                launch_alike, {one: named[one] for one in some}, next_report_increment, reach
             )
         except Busy:
             busy += [Verdict(Outcome.BUSY, one) for one in some]
-    items = [(one, _launch(named[one], next_report_increment)) for one in others]
+    items = [(one, replace(_launch(named[one], next_report_increment), reach=reach)) for one in others]
     missing = [
         Verdict(Outcome.UNKNOWN, 0, place={"array_step_id": step}) for step in steps if step not in found
     ]
@@ -156,9 +163,11 @@ def _launch(distributor_id: str, increment: float) -> Report:
     return make.log_launched(distributor_id=distributor_id, next_report_increment=increment)
 
 
-def launch_alike(connection: Connection, named: Mapping[int, str], increment: float) -> list[int]:
+def launch_alike(
+    connection: Connection, named: Mapping[int, str], increment: float, reach: Reach | None = None
+) -> list[int]:
     """Launch those of these instances that are claimed, and so are their tasks; return the others, untouched."""
-    found = lock_by_status.lock_instances_in(connection, list(named), TI.INSTANTIATED)
+    found = lock_by_status.lock_instances_in(connection, list(named), TI.INSTANTIATED, reach)
     ready = lock_by_status.with_tasks(connection, found, TaskStatus.INSTANTIATING)
     if ready:
         was = typical(Pair(TI.INSTANTIATED, TaskStatus.INSTANTIATING), max(one.now for one in ready))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -16,14 +17,20 @@ from jobmon_server.db.core.rows import chunks
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.instances.heartbeats import extend, lock_ordinary
 from jobmon_server.errors import Busy
+from jobmon_server.principal import Reach
 
 
 def heartbeats(
-    database: Database, task_instance_ids: Iterable[int], next_report_increment: float, **special: Any
+    database: Database,
+    task_instance_ids: Iterable[int],
+    next_report_increment: float,
+    reach: Reach | None = None,
+    **special: Any,
 ) -> tuple[int, list[Verdict]]:
     """Take the sign of life of many instances at once; how many were simply extended, and a verdict for each other.
 
-    `special` is what makes it another than the ordinary one: `hold` with `patience`, or `unkillable`.
+    `special` is what makes it another than the ordinary one: `hold` with `patience`, or `unkillable`. Instances that are
+    not within the caller's `reach` are fenced.
     """
     ids = list(dict.fromkeys(task_instance_ids))
     others: list[int] = []
@@ -32,17 +39,20 @@ def heartbeats(
         others, ids = ids, []
     for some in chunks(ids):
         try:
-            others += database.transact(extend_ordinary, some, next_report_increment)
+            others += database.transact(extend_ordinary, some, next_report_increment, reach)
         except Busy:
             busy += [Verdict(Outcome.BUSY, one) for one in some]
     news = make.log_report_by_batch(next_report_increment=next_report_increment, **special)
+    news = replace(news, reach=reach)
     verdicts = apply_reports(database, [(one, news) for one in others])
     return max(0, len(ids) - len(others) - len(busy)), [*verdicts, *busy]
 
 
-def extend_ordinary(connection: Connection, ids: Sequence[int], increment: float) -> list[int]:
+def extend_ordinary(
+    connection: Connection, ids: Sequence[int], increment: float, reach: Reach | None = None
+) -> list[int]:
     """Extend those deadlines that a heartbeat only extends; return the other ids, untouched, in the order given."""
-    ordinary, now = lock_ordinary(connection, ids)
+    ordinary, now = lock_ordinary(connection, ids, reach)
     if now is not None:
         extend(connection, ordinary, now, increment, CONTACT_INCREMENTS * increment)
     done = set(ordinary)

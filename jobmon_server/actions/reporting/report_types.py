@@ -11,6 +11,7 @@ from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_server.db.instances.commands import CommandAck
 from jobmon_server.db.instances.metric_samples import Sample
 from jobmon_server.fsm.plan import By
+from jobmon_server.principal import Reach
 
 #: Facts of a report that are columns of the instance, stored under their own names when it is applied.
 STORED = (
@@ -32,7 +33,8 @@ STORED = (
 class Report:
     """One report. `wanted` is None for a heartbeat; `always` are columns written whatever the outcome but `invalid`.
 
-    What is no column of the instance: `attributes` and `sample`, kept when it is applied, and `acknowledged`.
+    What is no column of the instance: `attributes` and `sample`, kept when it is applied, and `acknowledged`. `reach` is
+    whose instances its caller may report about; None for everybody's.
     """
 
     wanted: TI | None
@@ -58,6 +60,7 @@ class Report:
     attributes: dict[str, Any] | None = None
     sample: Sample | None = None
     acknowledged: tuple[CommandAck, ...] = ()
+    reach: Reach | None = None
 
     @property
     def terms(self) -> tuple[Any, ...]:

@@ -24,7 +24,10 @@ from jobmon_server.fsm.task import LIVE
 
 @dataclass(slots=True)
 class Verdict:
-    """What became of one report: all that a reply says, and where a settle may be due (`left_workflow_id`)."""
+    """What became of one report: all that a reply says, and where a settle may be due (`left_workflow_id`).
+
+    `is_foreign` when the instance is of an owner whom the caller does not serve.
+    """
 
     outcome: Outcome
     task_instance_id: int
@@ -37,6 +40,7 @@ class Verdict:
     place: dict[str, int] = field(default_factory=dict)
     exchanged: CommandExchange | None = None
     lost_contact: LostContact | None = None
+    is_foreign: bool = False
 
     @property
     def is_remarkable(self) -> bool:
@@ -58,6 +62,8 @@ def report(connection: Connection, task_instance_id: int, news: Report) -> Verdi
     was = locking.lock(connection, task_instance_id, assignment=is_running)
     if was is None:
         return Verdict(Outcome.UNKNOWN, task_instance_id)
+    if is_foreign(was, news):
+        return foreign(was)
     add_environments(connection, [was.assignment])
     (change,) = _completed(connection, [decide(was, news)])
     write_many(connection, [change])
@@ -83,9 +89,8 @@ def report_many(
     for task_instance_id, news in items:
         before = last.get(task_instance_id)
         was = locked.pairs.get(task_instance_id) if before is None else followed(before)
-        if was is None:
-            is_passed_over = task_instance_id in locked.passed_over
-            verdicts.append(None if is_passed_over else Verdict(Outcome.UNKNOWN, task_instance_id))
+        if was is None or is_foreign(was, news):
+            verdicts.append(_without_change(task_instance_id, was, locked))
             continue
         change = decisions.decide(was, news)
         heard.append((change, news))
@@ -114,6 +119,35 @@ def _lock(connection: Connection, items: Sequence[tuple[int, Report]], *, wait: 
 def _completed(connection: Connection, changes: Sequence[Change]) -> list[Change]:
     """Return the changes with what the next attempts of failed tasks ask for, and when they may begin."""
     return with_retry_delays(connection, with_resources(connection, changes))
+
+
+def _without_change(
+    task_instance_id: int, was: locking.Locked | None, locked: locking.LockedMany
+) -> Verdict | None:
+    """Return the verdict on an instance that is foreign or was not found; None for one that was passed over."""
+    if was is not None:
+        return foreign(was)
+    is_passed_over = task_instance_id in locked.passed_over
+    return None if is_passed_over else Verdict(Outcome.UNKNOWN, task_instance_id)
+
+
+def is_foreign(was: locking.Locked, news: Report) -> bool:
+    """Tell, from the locked row alone, whether its owner is one whom the reporter does not serve."""
+    return news.reach is not None and not news.reach.covers(was.owner, was.owner_group)
+
+
+def foreign(was: locking.Locked) -> Verdict:
+    """Return the verdict on a report about somebody else's instance: nothing is written, the journal included."""
+    place = {"array_step_id": was.array_step_id}
+    return Verdict(
+        Outcome.FENCED,
+        was.task_instance_id,
+        was.pair.task_instance,
+        was.pair.task,
+        was.report_by,
+        place=place,
+        is_foreign=True,
+    )
 
 
 class Waves:

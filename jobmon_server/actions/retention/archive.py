@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from sqlalchemy import Column
 
+from jobmon_client.private_files import make_directory
 from jobmon_server.db.core.rows import RowDict
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema.lifecycle import HEAD
@@ -88,7 +89,7 @@ class _beside:  # noqa: N801 - reads as the block that it makes
         self._file = file
 
     def __enter__(self) -> tuple[IO[bytes], Path]:
-        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_directory(self._file.parent)
         handle, name = tempfile.mkstemp(prefix=f".{self._file.name}.", suffix=".part", dir=self._file.parent)
         self._part, self._raw = Path(name), os.fdopen(handle, "wb")
         return self._raw, self._part

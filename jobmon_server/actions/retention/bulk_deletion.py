@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from jobmon_client.states import Outcome
 from jobmon_server.actions.operator.bulk_workflows import still
-from jobmon_server.actions.operator.targets import TargetQuery, choose_workflows, terms_of
+from jobmon_server.actions.operator.targets import TargetQuery, choose_workflows, not_served, terms_of
 from jobmon_server.actions.retention.expiry import Going
 from jobmon_server.actions.retention.workflow_deletion import Deleted, DeletionOptions, delete_workflow
 from jobmon_server.db.core.transaction import Database
@@ -42,7 +42,7 @@ class DeletedMany:
 def delete_workflows(
     database: Database, asked: TargetQuery, how: DeletionOptions, going: Going
 ) -> DeletedMany:
-    """Delete many workflows: unknown ids first, then by id; one that cannot be deleted does not stop the others.
+    """Delete many workflows: foreign and unknown ids first, then by id; one that cannot be deleted does not stop the others.
 
     Raises `Invalid`, and deletes nothing, as `choose_workflows` does.
     """
@@ -50,7 +50,12 @@ def delete_workflows(
     terms = terms_of(asked, chosen)
     how = replace(how, still=partial(still, terms))
     ids = [*chosen.unknown, *chosen.ids]
-    many = DeletedMany(chosen.matched, chosen.digest, len(ids))
+    many = DeletedMany(chosen.matched, chosen.digest, chosen.number)
+    for one, _, why in not_served(chosen):
+        many.skipped.append(DeletionFailure(one, Outcome.FENCED, why))
+        many.left -= 1
+    if terms.stop and many.skipped:
+        return many
     for is_deleted in (_delete(database, one, how, going, many) for one in ids):
         many.left -= 1
         if terms.stop and not is_deleted:

@@ -18,6 +18,7 @@ from jobmon_server.config import Settings
 from jobmon_server.db.core.guarded_update import status_values
 from jobmon_server.db.core.transaction import LostRace
 from jobmon_server.db.core.types import canonical_json
+from jobmon_server.db.reads.ownership import refuse_unless_covered
 from jobmon_server.db.schema.attribute_index import index_attributes
 from jobmon_server.db.schema.execution import EXECUTION, as_columns, as_told, with_defaults
 from jobmon_server.db.schema.tables_control import task_attribute, workflow_attribute
@@ -26,6 +27,8 @@ from jobmon_server.db.workflows.binding import KnownTask
 from jobmon_server.db.workflows.workflow_locks import LockedWorkflow
 from jobmon_server.errors import Invalid, Malformed, Unknown
 from jobmon_server.fsm.task import TASK
+from jobmon_server.principal import Reach
+from jobmon_server.ssrf_guard import ForbiddenTargets, problem_of
 
 _CLOSED = frozenset({WorkflowStatus.DONE, WorkflowStatus.STOPPED})
 #: What is given with a task and is no column of it.
@@ -63,11 +66,18 @@ class BindTasksResult:
     num_new: int
 
 
-def bind_workflow(connection: Connection, settings: Settings, **definition: Any) -> BindWorkflowResult:
-    """Make a workflow known; the same client_id and request_id again give the same workflow, first bind wins."""
+def bind_workflow(
+    connection: Connection, settings: Settings, reach: Reach | None = None, **definition: Any
+) -> BindWorkflowResult:
+    """Make a workflow known; the same client_id and request_id again give the same workflow, first bind wins.
+
+    Raises `ForeignWorkflow` where these gave one that is not within the caller's `reach`.
+    """
     kept, clamped = kept_seconds(settings, definition.get("expiry_seconds"))
+    _refuse_callback(settings, definition.get("callback_url"))
     known = binding.find_workflow(connection, definition.get("client_id"), definition.get("request_id"))
     if known is not None:
+        refuse_unless_covered(known, reach)
         asked = definition | ({"expiry_seconds": kept} if "expiry_seconds" in definition else {})
         differed = _differed(known, asked)
         return BindWorkflowResult(
@@ -87,6 +97,14 @@ def _differed(known: Any, asked: dict[str, Any]) -> list[str]:
     has, wanted = as_told(known._mapping), as_told(as_columns(asked))
     differed = [name for name in asked if has[name] != wanted[name]]
     return [one for one in differed if one != "working_directory" or has[one] is not None]
+
+
+def _refuse_callback(settings: Settings, url: str | None) -> None:
+    """Refuse a callback URL that this site forbids, as far as it can be told now. Raises `Malformed`."""
+    if url is None or not settings.callback_forbidden:
+        return
+    if problem := problem_of(url, ForbiddenTargets.parse(settings.callback_forbidden)):
+        raise Malformed.field("callback_url", problem)
 
 
 def kept_seconds(settings: Settings, asked: int | None) -> tuple[int, bool]:

@@ -10,10 +10,12 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import InputStatus, Outcome
 from jobmon_server.db.core.rows import chunks
 from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.reads.ownership import foreign_workflows
 from jobmon_server.db.reads.selection import read_tasks
 from jobmon_server.db.workflows import inputs, workflow_locks
 from jobmon_server.db.workflows.inputs import Key
 from jobmon_server.errors import Busy
+from jobmon_server.principal import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +28,23 @@ class InputVerdict:
     status: InputStatus | None = None
 
 
-def set_inputs(database: Database, wanted: Mapping[Key, InputStatus]) -> list[InputVerdict]:
-    """Set the statuses of many inputs, in bounded transactions by workflow; a verdict each, in the order given."""
+def set_inputs(
+    database: Database, wanted: Mapping[Key, InputStatus], reach: Reach | None = None
+) -> list[InputVerdict]:
+    """Set the statuses of many inputs, in bounded transactions by workflow; a verdict each, in the order given.
+
+    Those of tasks that are not within the caller's `reach` are fenced.
+    """
     rows = database.read(read_tasks, sorted({task_id for task_id, _ in wanted}))
     workflow_of = {row.id: row.workflow_id for row in rows}
+    foreign = database.read(foreign_workflows, workflow_of.values(), reach)
     by_workflow: dict[int, list[Key]] = {}
-    for key in wanted:
-        if key[0] in workflow_of:
-            by_workflow.setdefault(workflow_of[key[0]], []).append(key)
     found: dict[Key, InputVerdict] = {}
+    for key in wanted:
+        if workflow_of.get(key[0]) in foreign:
+            found[key] = InputVerdict(*key, Outcome.FENCED)
+        elif key[0] in workflow_of:
+            by_workflow.setdefault(workflow_of[key[0]], []).append(key)
     for workflow_id, keys in by_workflow.items():
         for batch in chunks(keys):
             found |= _try(database, workflow_id, {key: wanted[key] for key in batch})

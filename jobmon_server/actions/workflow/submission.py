@@ -12,6 +12,7 @@ from jobmon_client.states import Outcome, WorkflowStatus
 from jobmon_server.actions.workflow.binding import bind_again, bind_tasks, bind_workflow
 from jobmon_server.config import Settings
 from jobmon_server.db.reads.lookups import workflow_status
+from jobmon_server.principal import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,11 @@ def submit(
     settings: Settings,
     tasks: Sequence[dict[str, Any]],
     arrays: Sequence[dict[str, Any]] = (),
+    reach: Reach | None = None,
     **definition: Any,
 ) -> SubmitResult:
-    """Bind the workflow, then its tasks. Raises `Malformed`, or `Invalid` for a new task of what is over."""
-    workflow = bind_workflow(connection, settings, **definition)
+    """Bind the workflow, then its tasks. Raises `Malformed`, `ForeignWorkflow`, or `Invalid` for a new task of what is over."""
+    workflow = bind_workflow(connection, settings, reach, **definition)
     bound = None
     if workflow.outcome is Outcome.DUPLICATE:
         bound = bind_again(connection, workflow.workflow_id, tasks)

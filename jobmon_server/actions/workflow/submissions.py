@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import Outcome
 from jobmon_server.db.core import clock
 from jobmon_server.db.instances import submissions
-from jobmon_server.errors import Invalid, Malformed, Unknown
+from jobmon_server.errors import ForeignWorkflow, Invalid, Malformed, Unknown
+from jobmon_server.principal import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,16 @@ class SubmissionVerdict:
 
 
 def register(
-    connection: Connection, submission_uuid: str, task_instance_ids: Sequence[int], **facts: Any
+    connection: Connection,
+    submission_uuid: str,
+    task_instance_ids: Sequence[int],
+    reach: Reach | None = None,
+    **facts: Any,
 ) -> SubmissionVerdict:
-    """Register a submission; the same name again is a duplicate and changes nothing. Raises `Malformed`."""
+    """Register a submission; the same name again is a duplicate and changes nothing.
+
+    Raises `Malformed`, or `ForeignWorkflow` for an instance that is not within the caller's `reach`.
+    """
     was = submissions.by_uuid(connection, submission_uuid, lock=True)
     if was is not None:
         return _verdict(connection, Outcome.DUPLICATE, was)
@@ -35,6 +43,8 @@ def register(
     for position, one in enumerate(task_instance_ids):
         if one not in known:
             raise Malformed.field(f"task_instance_ids.{position}", f"{one} is no task instance")
+    if reach is not None and not all(reach.covers(row.owner, row.owner_group) for row in known.values()):
+        raise ForeignWorkflow
     row = {"submission_uuid": submission_uuid, "distributor_id": None, **facts}
     submissions.add(connection, row, task_instance_ids)
     return _verdict(connection, Outcome.APPLIED, row)

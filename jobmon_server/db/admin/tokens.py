@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from jobmon_client.states import Scope
+from jobmon_client.states import Scope, Serve
 from jobmon_server.db.core import clock
 from jobmon_server.db.core.rows import RowDict, fetch_rows
 from jobmon_server.db.core.transaction import LostRace
@@ -41,7 +41,7 @@ def find_token(connection: Connection, digest: str) -> KnownToken | None:
         return None
     scopes = frozenset(map(Scope, row.scopes))
     left = None if row.expires_at is None else (row.expires_at - row.now).total_seconds()
-    who = Principal(row.name, scopes, row.owner, row.owner_group, row.tenant)
+    who = Principal(row.name, scopes, row.owner, row.owner_group, row.tenant, Serve(row.serve))
     return KnownToken(who, left, row.revoked_at is not None)
 
 

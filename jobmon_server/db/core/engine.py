@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import QueuePool
 
+from jobmon_client.private_files import open_descriptor
 from jobmon_server.db.core.clock import SQLITE_CLOCK, SQLITE_SECONDS_LATER, seconds_after
 from jobmon_server.db.core.linear_regex import matches
 from jobmon_server.db.core.search_slots import SearchSlots
@@ -85,9 +90,22 @@ def _sqlite_engine(url: URL, pool_size: int, options: dict[str, Any]) -> Engine:
         pool_reset_on_return=None,
         connect_args={"check_same_thread": False, "timeout": LOCK_WAIT_SECONDS},
     )
+    event.listen(engine, "do_connect", _make_file)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_file(_dialect: Any, _record: Any, arguments: Sequence[Any], _options: Any) -> None:
+    """Make the database's file for its user alone; SQLite gives the files beside it the same mode.
+
+    What cannot be made, and a name that is none of a file (`:memory:`, `file:`), is left to SQLite.
+    """
+    name = str(arguments[0]) if arguments else ""
+    if name in {"", ":memory:"} or name.startswith("file:"):
+        return
+    with suppress(OSError):
+        os.close(open_descriptor(Path(name).resolve(), os.O_RDWR | os.O_CREAT | os.O_EXCL))
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +9,11 @@ import structlog
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from jobmon_server.redaction import redacted
+
 #: Of longer texts the beginning is shown, of many rows the first.
 LONGEST_TEXT = 200
 MOST_ROWS = 3
-#: A token; its digest; the user and password of an address.
-_SECRETS = ((re.compile(r"jm_[\w-]+"), "jm_***"), (re.compile(r"://[^/@\s]+@"), "://***@"))
-_DIGEST = re.compile("[0-9a-f]{64}")
 
 log = structlog.get_logger(__name__)
 
@@ -35,10 +33,7 @@ def _log(_connection: Any, _cursor: Any, statement: str, parameters: Any, *conte
 def shown(value: Any, longest: int = LONGEST_TEXT) -> Any:
     """Return a parameter, or all of them, as they may be read by whoever reads the log."""
     if isinstance(value, str):
-        if _DIGEST.fullmatch(value):
-            return "***"
-        for secret, instead in _SECRETS:
-            value = secret.sub(instead, value)
+        value = redacted(value)
         return value if len(value) <= longest else f"{value[:longest]}… [{len(value)} characters]"
     if isinstance(value, Mapping):
         return {name: shown(one) for name, one in value.items()}

@@ -57,6 +57,8 @@ _LOCK = by_index(
         task_instance.c.id,
         task_instance.c.status,
         task_instance.c.pending_commands,
+        task_instance.c.owner,
+        task_instance.c.owner_group,
         clock.now().label("now"),
     )
     .where(task_instance.c.id.in_(bindparam("ids", expanding=True)))

@@ -18,7 +18,9 @@ from jobmon_server.db.core import clock
 from jobmon_server.db.core.guarded_update import with_ids
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.row_packing import Gathered, Packing
+from jobmon_server.db.reads.ownership import within
 from jobmon_server.db.schema.tables import task, task_instance, workflow_run
+from jobmon_server.principal import Reach
 
 
 class LockedInstance(NamedTuple):
@@ -78,13 +80,25 @@ _WAITING = (
 )
 _OF_RUNS = task_instance.c.workflow_run_id.in_(bindparam("run_ids", expanding=True))
 _OF_ARRAY = task_instance.c.array_id == bindparam("array_id")
-#: By whether it is limited to a workflow's runs, and to an array.
+_CLAIM = "ix_task_instance_claim"
+#: Whose instances a claiming statement looks at, and by which index: one in which no others stand between.
+_WHOSE: dict[str, tuple[tuple[ColumnElement[bool], ...], str]] = {
+    "anybody": ((), _CLAIM),
+    "nobody": ((task_instance.c.owner.is_(None),), f"{_CLAIM}_owner"),
+    "owner": ((task_instance.c.owner == bindparam("owner"),), f"{_CLAIM}_owner"),
+    "group": ((task_instance.c.owner_group == bindparam("owner_group"),), f"{_CLAIM}_owner_group"),
+}
+#: By whose it is, and by whether it is limited to a workflow's runs, and to an array.
 _CLAIMS = {
-    narrowed: by_index(
-        _WAITING.where(*(one for one, wanted in zip((_OF_RUNS, _OF_ARRAY), narrowed, strict=True) if wanted)),
+    (whose, *narrowed): by_index(
+        _WAITING.where(
+            *conditions,
+            *(one for one, wanted in zip((_OF_RUNS, _OF_ARRAY), narrowed, strict=True) if wanted),
+        ),
         task_instance,
-        "ix_task_instance_claim",
+        index,
     )
+    for whose, (conditions, index) in _WHOSE.items()
     for narrowed in product((False, True), repeat=2)
 }
 # Asked for before the claim: a subquery of the claim might be locked with it.
@@ -92,11 +106,18 @@ _RUNS = select(workflow_run.c.id).where(workflow_run.c.workflow_id == bindparam(
 
 
 def lock_instances_in(
-    connection: Connection, task_instance_ids: Sequence[int], status: TaskInstanceStatus
+    connection: Connection,
+    task_instance_ids: Sequence[int],
+    status: TaskInstanceStatus,
+    reach: Reach | None = None,
 ) -> list[LockedInstance]:
-    """Lock those of these instances that stand in a status, in the order of their ids; at most `BATCH` of them."""
+    """Lock those of these instances that stand in a status, in the order of their ids; at most `BATCH` of them.
+
+    With a `reach` only those within it.
+    """
     facts = {"ids": task_instance_ids, "status": status}
-    return sorted(_PACKED.unpack_all(connection.execute(_STANDING, facts).scalar_one()))
+    statement = _STANDING if reach is None else _STANDING.where(within(task_instance, reach))
+    return sorted(_PACKED.unpack_all(connection.execute(statement, facts).scalar_one()))
 
 
 def claimable(
@@ -105,19 +126,38 @@ def claimable(
     limit: int,
     workflow_id: int | None = None,
     array_id: int | None = None,
+    reach: Reach | None = None,
 ) -> list[LockedQueued]:
     """Lock up to `limit` instances that wait for a distributor of `cluster`, by priority then id.
 
-    With a workflow's id only those of its runs, with an array's only those of it. Rows that somebody else has locked
-    are skipped, so that distributors do not wait for one another.
+    With a workflow's id only those of its runs, with an array's only those of it, with a `reach` only those within it:
+    of a group first those of the group, then what else the owner has. Rows that somebody else has locked are skipped,
+    so that distributors do not wait for one another.
     """
-    facts: dict[str, Any] = {"cluster": cluster, "limit": limit}
+    facts: dict[str, Any] = {"cluster": cluster}
     if workflow_id is not None:
         facts["run_ids"] = list(connection.execute(_RUNS, {"workflow_id": workflow_id}).scalars())
     if array_id is not None:
         facts["array_id"] = array_id
-    statement = _CLAIMS[workflow_id is not None, array_id is not None]
-    return [_PACKED_WAITING.unpack(row[0]) for row in connection.execute(statement, facts)]
+    found: dict[int, LockedQueued] = {}
+    for whose, names in _looks(reach):
+        if len(found) == limit:
+            break
+        statement = _CLAIMS[whose, workflow_id is not None, array_id is not None]
+        # Rows that this very transaction has locked are not skipped: so many more are looked at.
+        for row in connection.execute(statement, {**facts, **names, "limit": limit}):
+            one = _PACKED_WAITING.unpack(row[0])
+            if len(found) < limit:
+                found.setdefault(one.id, one)
+    return list(found.values())
+
+
+def _looks(reach: Reach | None) -> list[tuple[str, dict[str, str]]]:
+    """Return whose instances to look for, one after the other, and by which names."""
+    if reach is None:
+        return [("anybody", {})]
+    own = ("nobody", {}) if reach.owner is None else ("owner", {"owner": reach.owner})
+    return [own] if reach.owner_group is None else [("group", {"owner_group": reach.owner_group}), own]
 
 
 def lock_tasks(connection: Connection, task_ids: Collection[int], status: TaskStatus) -> Collection[int]:

@@ -60,6 +60,8 @@ class Locked:
     contact_until: datetime | None = None
     held_seconds: float | None = None
     lost_contact: str | None = None
+    owner: str | None = None
+    owner_group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +170,8 @@ def _listed(connection: Connection, ids: Sequence[int], *, wait: bool) -> Locked
     passed_over: list[int] = []
     alike: dict[tuple[Any, ...], Pair] = {}
     for row in instances:
-        one, task_id, step, attempt, since, due, increment, distributor, is_started, *counts = row[:OWN]
-        *counts, contact, held = counts
+        one, task_id, step, attempt, since, due, increment, distributor, is_started, *more = row[:OWN]
+        *counts, contact, held, owner, owner_group = more
         if task_id not in tasks:
             passed_over.append(one)
             continue
@@ -182,8 +184,8 @@ def _listed(connection: Connection, ids: Sequence[int], *, wait: bool) -> Locked
         if pair is None:
             pair = alike[standing] = pair_of_row(standing)
         own = (report_by, increment, distributor, bool(is_started), now, None, datetime.fromisoformat(since))
-        more = (*counts, retry_seconds is not None, contact_until, held, lost_contact)
-        pairs[one] = Locked(one, task_id, workflow_id, step, attempt, pair, *own, *more)
+        rest = (*counts, retry_seconds is not None, contact_until, held, lost_contact, owner, owner_group)
+        pairs[one] = Locked(one, task_id, workflow_id, step, attempt, pair, *own, *rest)
     return LockedMany(pairs, tuple(passed_over))
 
 
@@ -250,4 +252,6 @@ def _locked(
         contact_until=instance.contact_until,
         held_seconds=instance.held_seconds,
         lost_contact=its_task.lost_contact,
+        owner=instance.owner,
+        owner_group=instance.owner_group,
     )

@@ -40,6 +40,8 @@ class InstanceRow(NamedTuple):
     workflow_run_id: int
     array_id: int
     batch_num: int
+    owner: str | None
+    owner_group: str | None
     now: datetime
 
 
@@ -78,7 +80,14 @@ INSTANCES = _listed(
     task_instance.c.started_at.is_not(None),
     *(
         task_instance.c[name]
-        for name in ("pending_commands", "metric_samples", "contact_until", "held_seconds")
+        for name in (
+            "pending_commands",
+            "metric_samples",
+            "contact_until",
+            "held_seconds",
+            "owner",
+            "owner_group",
+        )
     ),
     *(task_instance.c[name] for name in ("status", "status_by", "worker_id", "orphan", "requeue")),
 )

@@ -59,10 +59,11 @@ def add(connection: Connection, facts: dict[str, Any], task_instance_ids: Sequen
         connection.execute(insert(submission_step), rows)
 
 
-def known(connection: Connection, task_instance_ids: Sequence[int]) -> set[int]:
-    """Return those of these instances that there are."""
-    statement = select(task_instance.c.id).where(task_instance.c.id.in_(task_instance_ids))
-    return set(connection.execute(statement).scalars())
+def known(connection: Connection, task_instance_ids: Sequence[int]) -> dict[int, Any]:
+    """Return `owner` and `owner_group` of those of these instances that there are, by id."""
+    columns = (task_instance.c.id, task_instance.c.owner, task_instance.c.owner_group)
+    rows = connection.execute(select(*columns).where(task_instance.c.id.in_(task_instance_ids)))
+    return {row.id: row for row in rows}
 
 
 def write(connection: Connection, submission_id: int, **values: Any) -> None:

@@ -28,7 +28,7 @@ from jobmon_server.errors import Unknown
 from jobmon_server.fsm.task_instance import FAILED
 
 #: Columns of an instance that are not told by their own names, or that only the server needs.
-_HIDDEN = {"id", "status_by", "graced_at", "graced_led"}
+_HIDDEN = {"id", "status_by", "graced_at", "graced_led", "owner", "owner_group"}
 
 
 def read_task_instance(connection: Connection, task_instance_id: int) -> RowDict:

@@ -12,8 +12,10 @@ from jobmon_server.db.core import clock
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.rows import RowDict, fetch_rows
 from jobmon_server.db.reads.lookups import is_current, is_leaf, is_there
+from jobmon_server.db.reads.ownership import within
 from jobmon_server.db.schema.tables import task, task_instance
 from jobmon_server.db.schema.tables_records import error_log
+from jobmon_server.principal import Reach
 
 #: Where the tasks of a workflow are found: by id, or by status where few have it. By the primary key, which is in the
 #: order that is asked for, a page would begin with the tasks of all workflows.
@@ -96,8 +98,12 @@ def list_tended(
     statuses: Sequence[TaskInstanceStatus],
     limit: int,
     after: int = 0,
+    reach: Reach | None = None,
 ) -> RowDict:
-    """Return instances of a cluster that its distributor looks after, by id, and the instant that their times lie before or after."""
+    """Return instances of a cluster that its distributor looks after, by id, and the instant that their times lie before or after.
+
+    With a reach only those within it.
+    """
     statement = (
         select(
             task_instance.c.id.label("task_instance_id"),
@@ -120,6 +126,8 @@ def list_tended(
         .order_by(task_instance.c.id)
         .limit(limit)
     )
+    if reach is not None:
+        statement = statement.where(within(task_instance, reach))
     # In the order of this index they are found; by ids alone all others would be looked at too.
     rows = fetch_rows(connection, by_index(statement, task_instance, "ix_task_instance_tended"))
     instants = [row.pop("now") for row in rows]

@@ -248,6 +248,9 @@ task_instance = new_table(
     # room for what a claim and a launch add to each.
     Column("room", Word(ROOM), _while({TASK_INSTANCE.initial}, f"'{'.' * ROOM}'")),
     Column("priority", Integer, nullable=False, server_default="0"),
+    # Its workflow's, told again: a claim finds an owner's instances by an index, a report compares them in the locked row.
+    Column("owner", Exact(NAME_LENGTH)),
+    Column("owner_group", Exact(NAME_LENGTH)),
     Column("distributor", Exact(NAME_LENGTH)),
     Column("distributor_id", Exact(NAME_LENGTH)),
     Column("worker_id", Exact(NAME_LENGTH)),
@@ -300,4 +303,13 @@ Index(
     task_instance.c.priority.desc(),
     task_instance.c.id,
 )
+#: The same of one owner, and of one group: what waits of others is not looked at.
+for _whose in ("owner", "owner_group"):
+    Index(
+        f"ix_task_instance_claim_{_whose}",
+        task_instance.c.waiting_cluster,
+        task_instance.c[_whose],
+        task_instance.c.priority.desc(),
+        task_instance.c.id,
+    )
 Index("ix_task_instance_tended", task_instance.c.tended_cluster, task_instance.c.id)

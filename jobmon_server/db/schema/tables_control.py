@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, Double, Index, Integer, UniqueConstraint
 
-from jobmon_client.states import CallbackStatus, InputStatus, WorkflowStatus
+from jobmon_client.states import CallbackStatus, InputStatus, Serve, WorkflowStatus
 from jobmon_server.db.core.types import (
     Exact,
     FreeText,
@@ -55,6 +55,8 @@ token = new_table(
     Column("owner", Exact(NAME_LENGTH)),
     Column("owner_group", Exact(NAME_LENGTH)),
     Column("tenant", Exact(NAME_LENGTH)),
+    # Whose workflows it changes and claims from.
+    Column("serve", Word(16), nullable=False, server_default=Serve.OWN.value),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Column("revoked_at", Instant),

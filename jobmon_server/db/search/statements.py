@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from jobmon_server.db.core import clock
 from jobmon_server.db.core.planner_hints import StraightJoin
 from jobmon_server.db.core.rows import fetch_rows
+from jobmon_server.db.reads.ownership import within
 from jobmon_server.db.schema.tables import task, task_instance, workflow, workflow_run
 from jobmon_server.db.search.conditions import clause, live_statuses
 from jobmon_server.db.search.expense import bounded
@@ -27,6 +28,7 @@ from jobmon_server.db.search.virtual_fields import (
     held_to_live,
 )
 from jobmon_server.errors import Malformed
+from jobmon_server.principal import Reach
 
 #: So many groups, at most, are in one summary.
 MOST_GROUPS = 10_000
@@ -45,24 +47,51 @@ _IS_THERE: dict[Entity, ColumnElement[bool]] = {
 
 @bounded
 def select_ids(
-    connection: Connection, entity: Entity, conditions: Sequence[Condition], *, limit: int, after: int = 0
+    connection: Connection,
+    entity: Entity,
+    conditions: Sequence[Condition],
+    *,
+    limit: int,
+    after: int = 0,
+    reach: Reach | None = None,
 ) -> list[int]:
-    """Return the ids of what meets all conditions, smallest first, those greater than `after`."""
+    """Return the ids of what meets all conditions and is within reach, smallest first, those greater than `after`."""
     own_id = TABLES[entity].c.id
-    statement = _where(connection, select(own_id), entity, conditions)
+    statement = _reached(connection, select(own_id), entity, conditions, reach)
     statement = statement.where(own_id > after).order_by(own_id).limit(limit)
     return list(connection.execute(statement).scalars())
 
 
+def _reached(
+    connection: Connection,
+    statement: Select[Any],
+    entity: Entity,
+    conditions: Sequence[Condition],
+    reach: Reach | None,
+) -> Select[Any]:
+    """Apply the conditions, and that the workflow is within reach."""
+    if reach is None:
+        return _where(connection, statement, entity, conditions)
+    # The field joins the workflow.
+    whose = (FIELDS[entity]["owner"],)
+    return _where(connection, statement, entity, conditions, whose).where(within(workflow, reach))
+
+
 @bounded
-def count(connection: Connection, entity: Entity, conditions: Sequence[Condition]) -> int:
-    """Return how many meet all conditions."""
-    return _counted(connection, entity, conditions)
+def count(
+    connection: Connection, entity: Entity, conditions: Sequence[Condition], *, reach: Reach | None = None
+) -> int:
+    """Return how many meet all conditions and are within reach."""
+    return _counted(connection, entity, conditions, reach)
 
 
-def _counted(connection: Connection, entity: Entity, conditions: Sequence[Condition]) -> int:
+def _counted(
+    connection: Connection, entity: Entity, conditions: Sequence[Condition], reach: Reach | None = None
+) -> int:
     statement = select(func.count())
-    if statuses := live_statuses(entity, conditions):
+    if reach is not None:
+        statement = _reached(connection, statement, entity, conditions, reach)
+    elif statuses := live_statuses(entity, conditions):
         among = task_instance.c.status.in_(statuses)
         statement = held_to_live(_where(connection, statement, entity, ()).where(among), statuses)
     else:

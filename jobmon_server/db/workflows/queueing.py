@@ -17,7 +17,7 @@ from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.row_packing import Gathered
 from jobmon_server.db.core.transaction import LostRace
 from jobmon_server.db.core.types import Id, StatusType
-from jobmon_server.db.schema.tables import array, array_batch, task, task_instance
+from jobmon_server.db.schema.tables import array, array_batch, task, task_instance, workflow
 from jobmon_server.db.schema.tables_records import journal
 from jobmon_server.db.workflows.dag import ReadyTask
 from jobmon_server.db.workflows.workflow_locks import LockedWorkflow
@@ -101,6 +101,8 @@ _NEW: dict[str, Any] = {
     "status_by": literal(Reporter.WORKFLOW_RUN.value),
     "cluster": task.c.cluster,
     "priority": task.c.priority,
+    "owner": workflow.c.owner,
+    "owner_group": workflow.c.owner_group,
     "queued_at": _NOW,
     "status_at": _NOW,
     "updated_at": _NOW,
@@ -108,7 +110,11 @@ _NEW: dict[str, Any] = {
 _INSTANCES = insert(task_instance).from_select(
     list(_NEW),
     by_index(
-        select(*(value.label(name) for name, value in _NEW.items())).where(_IDS).order_by(*_IN_ORDER), task
+        select(*(value.label(name) for name, value in _NEW.items()))
+        .join_from(task, workflow, workflow.c.id == task.c.workflow_id)
+        .where(_IDS)
+        .order_by(*_IN_ORDER),
+        task,
     ),
 )
 

@@ -21,7 +21,7 @@ from jobmon_server.actions.operator.task_operation import TaskOperation
 from jobmon_server.db.search import Entity
 from jobmon_server.errors import Malformed
 from jobmon_server.routes.fields.base import Count, ExactField, Flag, Id, ListOf, Schema, Text, WordField
-from jobmon_server.routes.http.endpoint import database, reply
+from jobmon_server.routes.http.endpoint import database, reach, reply
 from jobmon_server.routes.schemas.requests import LARGEST_BATCH, Why
 from jobmon_server.routes.schemas.selection import Selecting, SelectingTasks, conditions_of
 
@@ -93,7 +93,7 @@ def asked_for(kind: str, body: dict[str, Any], most: int = MOST_FOUND) -> Target
     ids = body.pop(kind, None)
     limit = body.pop("max_limit", most if ids is None else 0)
     selection = Selection(ENTITIES[kind], conditions_of(body))
-    return TargetQuery(ids or (), None if ids is not None else selection, limit, **facts)
+    return TargetQuery(ids or (), None if ids is not None else selection, limit, reach=reach(), **facts)
 
 
 def to_tasks(asked: TargetQuery, deed: TaskOperation, *, preview: bool) -> Response:

@@ -8,6 +8,7 @@ from marshmallow import fields
 from jobmon_client.states import CallbackStatus, Outcome, WorkflowStatus
 from jobmon_server.actions.admin import outbox as actions
 from jobmon_server.db.workflows import outbox as queries
+from jobmon_server.redaction import redacted
 from jobmon_server.routes.api.resources import Page, cursor
 from jobmon_server.routes.fields.base import Count, Id, Schema, Text, WordField
 from jobmon_server.routes.http.endpoint import blueprint, get, post, read, reply, transact
@@ -45,8 +46,9 @@ class RetriedCallback(Schema):
 
 @get(callbacks, "/workflow/<id:workflow_id>/callbacks", query=Page, reply=Callbacks)
 def list_callbacks(workflow_id: int, limit: int, after: int = 0) -> Response:
-    """Callbacks of a workflow, oldest first."""
+    """Callbacks of a workflow, oldest first; the values of a URL's query are not told."""
     rows = read(queries.list_callbacks, workflow_id, limit=limit, after=after)
+    rows = [{**row, "url": redacted(row["url"])} for row in rows]
     return reply({"callbacks": rows, "next": cursor(rows, "callback_id", limit)})
 
 

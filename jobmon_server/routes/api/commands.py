@@ -18,7 +18,7 @@ from jobmon_server.db.instances.metric_samples import read_samples
 from jobmon_server.routes.api.resources import Page, cursor
 from jobmon_server.routes.fields.base import Attributes, Count, Id, Increment, Name, Schema, Text, WordField
 from jobmon_server.routes.fields.query_params import Digits
-from jobmon_server.routes.http.endpoint import actor, blueprint, database, get, post, read, reply
+from jobmon_server.routes.http.endpoint import actor, blueprint, database, get, post, reach, read, reply
 from jobmon_server.routes.http.fast_load import Items
 from jobmon_server.routes.schemas import requests
 from jobmon_server.routes.schemas.requests import LARGEST_BATCH
@@ -206,7 +206,7 @@ def _said(made: Enqueued) -> dict[str, Any]:
 @post(commands, "/commands", body=CommandItems, reply=EnqueuedMany, refusals=(422, 503))
 def enqueue_many(items: list[NewCommand]) -> Response:
     """Tell the workers of many instances what to do; each item has its own outcome."""
-    made = actions.enqueue_many(database(), items, actor())
+    made = actions.enqueue_many(database(), items, actor(), reach())
     others = _others(made)
     command_ids = [one.command_id for one in made]
     return reply({"applied": len(made) - len(others), "command_ids": command_ids, "outcomes": others})
@@ -225,7 +225,7 @@ def _others(found: Sequence[Enqueued | AckOutcome]) -> list[dict[str, Any]]:
 def acknowledge(acknowledgements: list[dict[str, Any]]) -> Response:
     """Say that workers have these commands: they are not told again. Again is a duplicate."""
     given = [CommandAck(**one) for one in acknowledgements]
-    found = actions.acknowledge_many(database(), given)
+    found = actions.acknowledge_many(database(), given, reach())
     others = _others(found)
     return reply({"applied": len(found) - len(others), "outcomes": others})
 

@@ -25,7 +25,17 @@ from jobmon_server.routes.fields.base import (
     Whole,
 )
 from jobmon_server.routes.fields.query_params import Digits, Words
-from jobmon_server.routes.http.endpoint import blueprint, database, get, post, read, reply, report, settings
+from jobmon_server.routes.http.endpoint import (
+    blueprint,
+    database,
+    get,
+    post,
+    reach,
+    read,
+    reply,
+    report,
+    settings,
+)
 from jobmon_server.routes.http.scopes import require
 from jobmon_server.routes.schemas import requests, resources
 from jobmon_server.routes.schemas.replies import (
@@ -102,7 +112,8 @@ class Claimed(Schema):
 )
 def instantiate_task_instances(**facts: Any) -> Response:
     """Claim instances; those that this distributor holds already are in `batches` again."""
-    claimed = instantiate(database(), facts.pop("distributor"), facts.pop("next_report_increment"), **facts)
+    distributor, increment = facts.pop("distributor"), facts.pop("next_report_increment")
+    claimed = instantiate(database(), distributor, increment, reach=reach(), **facts)
     outcomes = [batch_item(one) for one in claimed.verdicts if one.is_remarkable]
     return reply({"batches": claimed.batches, "outcomes": outcomes})
 
@@ -145,10 +156,11 @@ class Launched(requests.Deadline):
     body=Launched,
     reply=BatchReply,
     refusals=(404, 422, 503),
+    holds=False,
 )
 def log_launched(array_id: int, batch_num: int, distributor_ids: dict[int, str], **facts: Any) -> Response:
     """Record the launch of an array batch, step by step."""
-    number, verdicts = launched(database(), array_id, batch_num, distributor_ids, **facts)
+    number, verdicts = launched(database(), array_id, batch_num, distributor_ids, reach=reach(), **facts)
     return batch_reply(verdicts, applied=number)
 
 
@@ -184,7 +196,7 @@ def log_report_by_batch(*, hold: bool, unkillable: bool, **facts: Any) -> Respon
         facts |= {"hold": True, "patience": settings().cluster_patience}
     if unkillable:
         facts["unkillable"] = True
-    extended, verdicts = heartbeats(database(), **facts)
+    extended, verdicts = heartbeats(database(), reach=reach(), **facts)
     return batch_reply(verdicts, applied=extended)
 
 
@@ -197,7 +209,7 @@ def _single(name: str) -> None:
     route.__name__ = name
     route.__doc__ = requests.REPORT_BODIES[name].__doc__
     rule = f"/task_instance/<id:task_instance_id>/{name}"
-    post(distributor, rule, body=requests.REPORT_BODIES[name], reply=ReportReply)(route)
+    post(distributor, rule, body=requests.REPORT_BODIES[name], reply=ReportReply, holds=False)(route)
 
 
 for _name in ("log_distributor_id", "log_no_distributor_id", "log_known_error", "log_unknown_error"):
@@ -215,5 +227,5 @@ class TendedQuery(Schema):
 
 @get(distributor, "/task_instance/tended", query=TendedQuery, reply=resources.Tended, refusals=(422, 503))
 def list_tended(status: list[TaskInstanceStatus], **query: Any) -> Response:
-    """List instances of a cluster that its distributor looks after."""
-    return reply(read(pages.list_tended, statuses=status, **query))
+    """List instances of a cluster that its distributor looks after: of those owners whom it serves."""
+    return reply(read(pages.list_tended, statuses=status, reach=reach(), **query))

@@ -163,7 +163,7 @@ def recompute_workflow(workflow_id: int) -> Response:
     return reply({"outcome": outcome, "status": settled.status, "released": settled.released})
 
 
-@post(operator, "/workflow/<id:workflow_id>/preview", body=WhatIf, reply=Foresight)
+@post(operator, "/workflow/<id:workflow_id>/preview", body=WhatIf, reply=Foresight, holds=False)
 def preview(workflow_id: int, task_statuses: dict[int, TaskStatus | None]) -> Response:
     """Say what the workflow's status would be if these tasks had these statuses; changes nothing."""
     return reply(read(predict_status, workflow_id, task_statuses))

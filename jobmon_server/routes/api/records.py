@@ -14,7 +14,7 @@ from jobmon_server.actions.workflow.accounting import set_accounting
 from jobmon_server.actions.workflow.inputs import set_inputs
 from jobmon_server.errors import Malformed
 from jobmon_server.routes.fields.base import Count, Id, Name, Schema, WordField
-from jobmon_server.routes.http.endpoint import blueprint, database, post, reply
+from jobmon_server.routes.http.endpoint import blueprint, database, post, reach, reply
 from jobmon_server.routes.http.fast_load import Items
 from jobmon_server.routes.schemas.requests import LARGEST_BATCH
 
@@ -59,7 +59,7 @@ def set_task_inputs(items: list[dict[str, Any]]) -> Response:
     """Say whether inputs that tasks were bound with are where they are expected."""
     once(items, "task_id", "name")
     wanted = {(one["task_id"], one["name"]): one["status"] for one in items}
-    return set_reply(set_inputs(database(), wanted))
+    return set_reply(set_inputs(database(), wanted, reach()))
 
 
 class Accounted(Schema):
@@ -96,7 +96,7 @@ def set_accounting_of_attempts(items: list[dict[str, Any]]) -> Response:
     """Say whether what attempts used has been accounted for; nothing here depends on it."""
     once(items, "task_instance_id")
     wanted = {one["task_instance_id"]: one["accounting"] for one in items}
-    return set_reply(set_accounting(database(), wanted))
+    return set_reply(set_accounting(database(), wanted, reach()))
 
 
 def set_reply(verdicts: Sequence[Any]) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from flask import Response
@@ -10,8 +11,9 @@ from marshmallow import ValidationError, fields
 from jobmon_client.states import Outcome
 from jobmon_server.actions.reporting.batches import apply_reports
 from jobmon_server.actions.reporting.report_types import REPORTS, Report
+from jobmon_server.principal import Reach
 from jobmon_server.routes.fields.base import Id, Schema
-from jobmon_server.routes.http.endpoint import blueprint, database, made_report, post, reply
+from jobmon_server.routes.http.endpoint import blueprint, database, made_report, post, reach, reply
 from jobmon_server.routes.http.fast_load import loader_of
 from jobmon_server.routes.http.request_body import details_of
 from jobmon_server.routes.http.scopes import refuse_foreign
@@ -81,7 +83,7 @@ class Told(NamedTuple):
     report: Report
 
 
-def _report(name: str, body: dict[str, Any], before: dict[str, Told]) -> Report:
+def _report(name: str, body: dict[str, Any], before: dict[str, Told], whose: Reach | None) -> Report:
     """Return the report that a body makes: that of the last item of its name, where that said the same."""
     last = before.get(name)
     fields, types = list(body.items()), list(map(type, body.values()))
@@ -89,6 +91,8 @@ def _report(name: str, body: dict[str, Any], before: dict[str, Told]) -> Report:
     if last is not None and last.is_flat and types == last.types and fields == last.fields:
         return last.report
     report = made_report(name, _LOAD[name](body))
+    if whose is not None:
+        report = replace(report, reach=whose)
     before[name] = Told(fields, types, _NESTED.isdisjoint(types), report)
     return report
 
@@ -96,10 +100,11 @@ def _report(name: str, body: dict[str, Any], before: dict[str, Told]) -> Report:
 def _items(given: list[Any]) -> list[tuple[int, Report] | dict[str, Any]]:
     """Return the report that each item makes, or the outcome of a malformed one."""
     before: dict[str, Told] = {}
-    return [_item(one, before) for one in given]
+    whose = reach()
+    return [_item(one, before, whose) for one in given]
 
 
-def _item(given: Any, before: dict[str, Told]) -> tuple[int, Report] | dict[str, Any]:
+def _item(given: Any, before: dict[str, Told], whose: Reach | None) -> tuple[int, Report] | dict[str, Any]:
     """Return the report that an item makes, or the outcome of a malformed one."""
     if type(given) is not dict:
         return _malformed(None, {"": ["must be a JSON object"]})
@@ -112,7 +117,7 @@ def _item(given: Any, before: dict[str, Told]) -> tuple[int, Report] | dict[str,
     if not isinstance(name, str) or name not in REPORTS:
         return _malformed(task_instance_id, {"report": [f"must be one of: {', '.join(REPORTS)}"]})
     try:
-        return task_instance_id, _report(name, body, before)
+        return task_instance_id, _report(name, body, before, whose)
     except ValidationError as error:
         return _malformed(task_instance_id, error.messages)
 

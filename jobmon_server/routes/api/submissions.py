@@ -12,7 +12,7 @@ from jobmon_server.actions.workflow import submissions as actions
 from jobmon_server.db.instances import submissions as queries
 from jobmon_server.routes.api.resources import Page, cursor
 from jobmon_server.routes.fields.base import Count, Id, ListOf, Name, Schema, Text, WordField
-from jobmon_server.routes.http.endpoint import blueprint, get, post, read, reply, transact
+from jobmon_server.routes.http.endpoint import blueprint, get, post, reach, read, reply, transact
 from jobmon_server.routes.schemas.requests import LARGEST_BATCH
 from jobmon_server.routes.schemas.resources import FoundInstance
 
@@ -96,7 +96,7 @@ class ByNumber(ClusterNumber):
 @post(submissions, "/submission", body=NewSubmission, reply=SubmissionReply, success=(200, 201))
 def register(**facts: Any) -> Response:
     """Register what is handed to a cluster in one piece, before or after its number is known."""
-    verdict = transact(actions.register, **facts)
+    verdict = transact(actions.register, reach=reach(), **facts)
     return reply(verdict, 201 if verdict.outcome is Outcome.APPLIED else 200)
 
 

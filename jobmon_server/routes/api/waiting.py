@@ -145,4 +145,6 @@ def waited_for(submitted: actions.SubmitResult, seconds: float | None) -> Respon
 def submit(wait: float | None, **definition: Any) -> Response:
     """Bind a workflow and its tasks in one call, safe to repeat with its client_id and request_id: 201, or 200 if it was
     known; with `wait` 200 when it is over, 202 when the time is up. Whoever starts a run of it drives it."""
-    return waited_for(transact(actions.submit, settings(), **definition, **principal().ownership), wait)
+    whose = principal()
+    bound = transact(actions.submit, settings(), reach=whose.reach, **definition, **whose.ownership)
+    return waited_for(bound, wait)

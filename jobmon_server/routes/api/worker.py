@@ -14,21 +14,37 @@ from jobmon_server.routes.schemas.replies import ReportReply, RunningReply, verd
 worker = blueprint("worker", "Worker nodes: running, heartbeat, done, error.")
 
 
-@post(worker, "/task_instance/<id:task_instance_id>/log_running", body=requests.Running, reply=RunningReply)
+@post(
+    worker,
+    "/task_instance/<id:task_instance_id>/log_running",
+    body=requests.Running,
+    reply=RunningReply,
+    holds=False,
+)
 def log_running(task_instance_id: int, **facts: Any) -> Response:
     """Ask leave to start the command; only `applied` or `duplicate` with status RUNNING gives it."""
     return verdict_reply(report(task_instance_id, "log_running", facts))
 
 
 @post(
-    worker, "/task_instance/<id:task_instance_id>/log_report_by", body=requests.Heartbeat, reply=ReportReply
+    worker,
+    "/task_instance/<id:task_instance_id>/log_report_by",
+    body=requests.Heartbeat,
+    reply=ReportReply,
+    holds=False,
 )
 def log_report_by(task_instance_id: int, **facts: Any) -> Response:
     """Say that the command lives; a status other than RUNNING says that it must stop."""
     return verdict_reply(report(task_instance_id, "log_report_by", facts))
 
 
-@post(worker, "/task_instance/<id:task_instance_id>/log_done", body=requests.Done, reply=ReportReply)
+@post(
+    worker,
+    "/task_instance/<id:task_instance_id>/log_done",
+    body=requests.Done,
+    reply=ReportReply,
+    holds=False,
+)
 def log_done(task_instance_id: int, **facts: Any) -> Response:
     """Say that the command succeeded."""
     return verdict_reply(report(task_instance_id, "log_done", facts))
@@ -39,6 +55,7 @@ def log_done(task_instance_id: int, **facts: Any) -> Response:
     "/task_instance/<id:task_instance_id>/log_error_worker_node",
     body=requests.WorkerError,
     reply=ReportReply,
+    holds=False,
 )
 def log_error_worker_node(task_instance_id: int, **facts: Any) -> Response:
     """Say that the command failed, or that it was killed as told (ERROR_FATAL)."""

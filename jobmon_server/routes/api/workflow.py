@@ -33,6 +33,7 @@ from jobmon_server.routes.http.endpoint import (
     database,
     post,
     principal,
+    reach,
     reply,
     settings,
     transact,
@@ -143,7 +144,7 @@ class BoundTasks(Schema):
 @post(workflow, "/workflow", body=NewWorkflow, reply=BoundWorkflow, success=(200, 201), refusals=(422, 503))
 def bind_workflow(**definition: Any) -> Response:
     """Make a workflow known; the same client_id and request_id give the same one again."""
-    bound = transact(binding.bind_workflow, settings(), **definition, **principal().ownership)
+    bound = transact(binding.bind_workflow, settings(), reach(), **definition, **principal().ownership)
     if bound.clamped and bound.outcome is Outcome.APPLIED:
         log.info("expiry clamped", workflow_id=bound.workflow_id, expiry_seconds=bound.expiry_seconds)
     return reply(bound, 201 if bound.outcome is Outcome.APPLIED else 200)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields as fields_of
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, wraps
 from http import HTTPStatus
@@ -24,8 +24,9 @@ from jobmon_server.actions.reporting.report_types import REPORTS, Report
 from jobmon_server.actions.reporting.transition import Verdict
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
-from jobmon_server.errors import Fenced, Invalid, JobmonServerError, Malformed, Unknown
-from jobmon_server.principal import ANYBODY, Principal
+from jobmon_server.db.reads.ownership import refuse_foreign
+from jobmon_server.errors import Fenced, ForeignWorkflow, Invalid, JobmonServerError, Malformed, Unknown
+from jobmon_server.principal import ANYBODY, Principal, Reach
 from jobmon_server.routes.fields.base import Schema, Text, Whole
 from jobmon_server.routes.http.blueprint import Blueprint, View
 from jobmon_server.routes.http.fast_load import loader_of
@@ -104,15 +105,33 @@ def principal() -> Principal:
     return who
 
 
+def reach() -> Reach | None:
+    """Return whose workflows who makes this request may change; None for everybody's."""
+    return principal().reach
+
+
+def hold(path: Mapping[str, int | str]) -> None:
+    """Refuse a change of what the path names if it is not the caller's to change. Raises `ForeignWorkflow`."""
+    whose = reach()
+    if whose is not None:
+        for place, key in path.items():
+            read(refuse_foreign, place, key, whose)
+
+
 def actor() -> str | None:
     """Return the name of who makes this request, as the journal has it; null without authentication."""
     return principal().name
 
 
 def report(task_instance_id: int, name: str, facts: Mapping[str, Any]) -> Verdict:
-    """Apply one report, by its name."""
-    together = current_app.extensions["jobmon"].together
-    verdict: Verdict = together.report(task_instance_id, made_report(name, facts))
+    """Apply one report, by its name. Raises `ForeignWorkflow` for an instance of an owner whom the caller does not serve."""
+    news = made_report(name, facts)
+    whose = reach()
+    if whose is not None:
+        news = replace(news, reach=whose)
+    verdict: Verdict = current_app.extensions["jobmon"].together.report(task_instance_id, news)
+    if verdict.is_foreign:
+        raise ForeignWorkflow
     return verdict
 
 
@@ -142,8 +161,13 @@ def post(
     success: Sequence[int] = (200,),
     refusals: Sequence[int] = USUAL_REFUSALS,
     media: str = JSON,
+    holds: bool = True,
 ) -> Callable[[Callable[..., Response]], View]:
-    """Route POST: the view gets the path's ids and the body's fields; all is in the OpenAPI document."""
+    """Route POST: the view gets the path's ids and the body's fields; all is in the OpenAPI document.
+
+    What the path names must be the caller's to change, unless the route `holds` nothing: it changes nothing, or its action
+    compares the owner in the row that it locks.
+    """
 
     def describe() -> dict[str, Any]:
         required = any(field.required for field in body().load_fields.values())
@@ -155,7 +179,10 @@ def post(
     def decorate(route: Callable[..., Response]) -> View:
         @wraps(route)
         def view(**path: Any) -> Response:
-            return route(**path, **load(loader_of(body), json_body()))
+            given = load(loader_of(body), json_body())
+            if holds:
+                hold(path)
+            return route(**path, **given)
 
         return at.operate(rule, "POST", view, describe)
 

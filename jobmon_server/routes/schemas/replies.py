@@ -145,6 +145,8 @@ def explain(verdict: Verdict) -> str:
     """Say why a report was refused."""
     if verdict.outcome is Outcome.UNKNOWN:
         return f"There is no task instance {verdict.task_instance_id}."
+    if verdict.is_foreign:
+        return "The instance is of another owner, whom this token does not serve."
     if verdict.outcome is Outcome.FENCED:
         return "Somebody else holds this instance; its command must not be started, or must be stopped."
     if verdict.outcome is Outcome.BUSY:

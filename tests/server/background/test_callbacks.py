@@ -13,11 +13,14 @@ from sqlalchemy import update
 from sqlalchemy.engine import Connection
 
 from jobmon_server.actions.admin import outbox as actions
+from jobmon_server.app import create_app
 from jobmon_server.background.http_post import Undelivered, post
 from jobmon_server.background.webhooks import WebhookJob
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema.tables_control import callback
+from jobmon_server.errors import ConfigurationError
+from jobmon_server.ssrf_guard import ForbiddenTargets
 from tests.support.path import Path, task
 from tests.support.receiver import BABBLE, DRIP, DROP, Receiver
 
@@ -234,6 +237,13 @@ BAD_URLS = [
     "http://[ff02::1]/",
     "https://240.0.0.1/",
     "https://255.255.255.255/",
+    "http://[fd00:ec2::254]/latest/meta-data",
+    "http://[fd20:ce::254]/",
+    "http://100.100.100.200/",
+    "http://192.0.0.192/",
+    "http://168.63.129.16/",
+    "http://[64:ff9b::a9fe:a9fe]/",
+    "http://[64:ff9b:1::a9fe:a9fe]/",
 ]
 
 
@@ -268,6 +278,51 @@ def test_any_other_url_is_taken(path: Path, url: str) -> None:
 def test_a_url_that_came_to_be_known_all_the_same_is_not_posted_to(url: str) -> None:
     with pytest.raises(Undelivered, match=r"BadUrl|nothing is posted to|gaierror"):
         post(url, b"{}", {}, 1.0)
+
+
+SITE = ("10.0.0.0/8", "fd00::/8", "192.0.2.1", "db.example.org", ".internal")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_taken"),
+    [
+        ("http://10.1.2.3/", False),
+        ("http://[::ffff:10.1.2.3]/", False),
+        ("http://[fd12::1]/", False),
+        ("http://192.0.2.1/", False),
+        ("http://192.0.2.2/", True),
+        ("http://DB.example.org./", False),
+        ("http://www.db.example.org/", True),
+        ("http://metadata.google.internal/", False),
+        ("http://internal/", False),
+        ("http://notinternal/", True),
+    ],
+)
+def test_a_site_lists_where_else_nothing_is_posted_to(database: Database, url: str, is_taken: bool) -> None:
+    site = Path(create_app(database, Settings(callback_forbidden=SITE)).test_client())
+    reply = site.post("/workflow", name="w", callback_url=url)
+    assert reply.status_code == (201 if is_taken else 422)
+    assert is_taken or reply.get_json()["error"]["details"][0]["field"] == "callback_url"
+
+
+@pytest.mark.parametrize("also", [("127.0.0.0/8", "::1"), ("localhost",)])
+def test_what_a_site_forbids_is_not_posted_to_whatever_leads_there(
+    receiver: Receiver, also: tuple[str, ...]
+) -> None:
+    with pytest.raises(Undelivered, match="nothing is posted to"):
+        post(f"http://localhost:{receiver.port}/", b"{}", {}, 5.0, ForbiddenTargets.parse(also))
+    assert receiver.got == []
+
+
+@pytest.mark.parametrize("value", ["10.0.0.0/99", "a b", "10.0.0.1/8", "http://host/"])
+def test_what_is_no_target_is_no_setting(value: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"callback_forbidden: .* is not a list of networks"):
+        Settings.load({"callback_forbidden": value}, {"HOME": "/"})
+
+
+def test_the_list_of_callbacks_tells_no_secret_of_a_url(path: Path) -> None:
+    over(path, "http://localhost:9/news?key=secret&of=jobmon")
+    assert callbacks(path)[0]["url"] == "http://localhost:9/news?key=***&of=***"
 
 
 def test_where_nobody_listens_is_told(path: Path, courier: WebhookJob, database: Database) -> None:

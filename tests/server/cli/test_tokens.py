@@ -61,7 +61,7 @@ def test_tokens_are_listed_without_what_opens_anything(command: Command, databas
     assert listed["created_at"].endswith("Z")
     assert "digest" not in listed
     line = command("list").stdout
-    assert line.startswith("ann  scopes=operator  owner_group=physics  created_at=")
+    assert line.startswith("ann  scopes=operator  owner_group=physics  serve=own  created_at=")
     assert rows(database)[0].digest not in line
 
 
