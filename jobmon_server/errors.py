@@ -2,7 +2,10 @@
 
     JobmonServerError          500  internal        carries message, details, extra
     ├── Malformed              422  malformed       details: [{"field", "problem"}]
-    │   └── TooLarge           413  malformed
+    │   ├── TooLarge           413  malformed
+    │   └── UnsupportedMedia   415  malformed
+    ├── Misdirected            421  misdirected
+    ├── ForeignOrigin          403  forbidden
     ├── Unauthorized           401  unauthorized
     ├── Forbidden              403  forbidden       details: [{"what": "scope", "id"}], those that would do
     ├── Unknown                404  unknown         details: [{"what", "id"}]
@@ -62,6 +65,26 @@ class TooLarge(Malformed):
     """The request body is larger than this server takes."""
 
     http_status = 413
+
+
+class UnsupportedMedia(Malformed):
+    """The body is not of a type that this route takes."""
+
+    http_status = 415
+
+
+class Misdirected(JobmonServerError):
+    """The request names another server."""
+
+    http_status = 421
+    code = "misdirected"
+
+
+class ForeignOrigin(JobmonServerError):
+    """A page of another site made this request (Origin), or a form that is not this server's."""
+
+    http_status = 403
+    code = "forbidden"
 
 
 class Unauthorized(JobmonServerError):

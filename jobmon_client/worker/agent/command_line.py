@@ -88,7 +88,8 @@ def main() -> int:
         log.configure(settings.log_level)
         spool = given.spool_dir or config.spool_dir(settings, settings.server_url)
         if given.verb == "agent":
-            if given.users_file is not None:
+            if given.users_file is not None:  # an embedded server's
+                settings = settings.at(settings.server_url)
                 lock = given.users_file.open("a")
                 fcntl.flock(lock, fcntl.LOCK_SH)
             return run_agent(settings, spool)
