@@ -21,7 +21,7 @@ from jobmon_server.db.core.transaction import Database
 from tests.race.storm import WRITERS, Storm
 from tests.support.databases import MariadbSource, SqliteSource
 from tests.support.mariadb import Mariadb
-from tests.support.server import serve
+from tests.support.server import LiveServer, serve
 
 SECONDS = float(os.environ.get("JOBMON_STORM_SECONDS", "10"))  # noqa: TID251 - a knob of this test alone
 
@@ -49,9 +49,9 @@ def reruns_in(log: Path) -> Counter[tuple[str, str]]:
     return Counter((line["action"], line["cause"]) for line in lines)
 
 
-def reruns_at(url: str) -> int:
+def reruns_at(server: LiveServer) -> int:
     """How many of them the server counts, all its processes together."""
-    text = requests.get(f"{url}/metrics", timeout=10).text
+    text = requests.get(f"{server.url}/metrics", headers=server.headers, timeout=10).text
     return int(
         sum(
             float(number)
@@ -66,7 +66,7 @@ def blow(database_url: str, tmp_path: Path) -> Counter[tuple[str, str]]:
         storm = Storm(server.url)
         storm.prepare()
         storm.blow(SECONDS)
-        counted = reruns_at(server.url)
+        counted = reruns_at(server)
     reruns = reruns_in(server.log)
     assert counted == sum(reruns.values())
     calls = [storm.calls[number] for number in range(WRITERS)]
