@@ -9,9 +9,9 @@ import hashlib
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from jobmon_client import profiles
@@ -22,6 +22,8 @@ FOREIGN_PREFIX = "JOBMON__"
 LONGEST_INCREMENT = 2_592_000.0
 MOST_DELAYS = 100
 LONGEST_RUN_SILENCE = 5.0
+FOUND = "found"
+"""Origin of the `server_url` of a server that nobody named: it was found, or started, by the client."""
 SECRET = frozenset({"JOBMON_TOKEN", "JOBMON_TOKEN_FILE"})
 OURS = SECRET | {"JOBMON_PROFILE"}
 
@@ -50,6 +52,15 @@ class Settings:
     metrics_interval: float = 60.0
     log_level: str = "warning"
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the server was found, or started, by the client itself."""
+        return self.origins.get("server_url") == FOUND
+
+    def at(self, server_url: str) -> Self:
+        """Return these settings for a server that was found."""
+        return replace(self, server_url=server_url, origins={**self.origins, "server_url": FOUND})
 
     @property
     def next_report_increment(self) -> float:
@@ -132,17 +143,27 @@ def command_environment() -> dict[str, str]:
     }
 
 
-def server_environment() -> dict[str, str]:
-    """Return the environment for a server that we start: ours without the token, which a server does not send."""
-    return {name: value for name, value in os.environ.items() if name not in SECRET}
+def server_environment(**settings: str) -> dict[str, str]:
+    """Return the environment for a server of our own: ours with these settings of it, without the client's token."""
+    ours = {name: value for name, value in os.environ.items() if name not in SECRET}
+    return {**ours, **{PREFIX + name.upper(): value for name, value in settings.items()}}
 
 
 def agent_environment(settings: Settings) -> dict[str, str]:
     """Return the environment for an agent of ours: what it has to know and its command line does not say.
 
-    Its token is told, not where we found it: that file, and our profiles, may be on another machine.
+    Its token is told, not where we found it: that file, and our profiles, may be on another machine. A local token is
+    not told: the agent finds it in the data directory, again and again.
     """
-    told = ("token", "report_by_factor", "request_timeout", "kill_grace", "metrics_interval", "log_level")
+    told = (
+        "token",
+        "data_dir",
+        "report_by_factor",
+        "request_timeout",
+        "kill_grace",
+        "metrics_interval",
+        "log_level",
+    )
     values = {name: getattr(settings, name) for name in told}
     ours = {name: value for name, value in os.environ.items() if name not in OURS}
     return {
@@ -175,6 +196,17 @@ def default_file(environment: Mapping[str, str]) -> Path:
     return (
         Path(named) if named else home(environment, "XDG_CONFIG_HOME", ".config") / "jobmon" / "config.toml"
     )
+
+
+def default_data_dir() -> Path:
+    """Return the data directory of a client without settings of its own."""
+    named = os.environ.get("JOBMON_DATA_DIR")
+    return path(named) if named else home(os.environ, "XDG_DATA_HOME", ".local/share") / "jobmon"
+
+
+def has_display() -> bool:
+    """Tell whether a browser could show something here, and not in the terminal."""
+    return any(os.environ.get(name) for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def home(environment: Mapping[str, str], variable: str, otherwise: str) -> Path:

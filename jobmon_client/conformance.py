@@ -89,8 +89,9 @@ class ClusterConformance:
 
     def settings(self, server_url: str, tmp_path: Path) -> config.Settings:
         """Return the settings that the plugin is made with; override it to add some."""
-        flags = {"server_url": server_url, "data_dir": tmp_path / "data", "concurrency": 4, "kill_grace": 2}
-        return config.load(flags, {"HOME": str(tmp_path)})
+        flags = {"server_url": server_url, "log_dir": tmp_path / "logs", "concurrency": 4, "kill_grace": 2}
+        # The server's token is in this user's data directory, whatever else the environment says.
+        return config.load({**flags, "data_dir": config.default_data_dir()}, {"HOME": str(tmp_path)})
 
     @contextmanager
     def staged(self, server_url: str, tmp_path: Path, **commands: str) -> Iterator[Stage]:

@@ -2,7 +2,8 @@
 
 JobmonError
 ├── Unreachable      no usable reply within the budget: network trouble, a proxy's error, busy
-│   └── ServerFailed the server answers, and each time with 500: waiting longer will not mend it
+│   ├── ServerFailed the server answers, and each time with 500: waiting longer will not mend it
+│   └── ForeignServer the server's place is taken by another user's process: nothing was sent
 ├── ReplyError       the server answered, and the answer is no (status, body)
 │   ├── Denied       401, 403: no token, or one without the scope
 │   ├── NotFound     404: no such id
@@ -31,6 +32,10 @@ class Unreachable(JobmonError):
 
 class ServerFailed(Unreachable):
     """The server answered again and again with HTTP status 500; its log says why."""
+
+
+class ForeignServer(Unreachable):
+    """Whoever listens at the server's address is not known to be a process of this user; nothing was sent."""
 
 
 class ReplyError(JobmonError):

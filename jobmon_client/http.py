@@ -16,10 +16,13 @@ from weakref import WeakSet
 
 import requests
 
+from jobmon_client.access.credentials import Bearer, Credentials
+from jobmon_client.access.session import TokenSession
 from jobmon_client.errors import (
     BadSetting,
     Closed,
     Denied,
+    ForeignServer,
     JobmonError,
     Malformed,
     NotFound,
@@ -34,11 +37,11 @@ from jobmon_client.payload import encoded
 PREFIX = "/api/v1"
 AGAIN = frozenset({429, 500, 502, 503, 504})
 ERRORS: dict[int, type[ReplyError]] = {401: Denied, 403: Denied, 404: NotFound, 409: Refused, 422: Malformed}
+UNAUTHORIZED = 401
 FAILED = 500
 FAILURES = 5
 FAILING_SECONDS = 5.0
 """So many answers 500 in a row, over so many seconds at least, are no hiccup: the call is given up."""
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(slots=True)
@@ -84,20 +87,22 @@ class Http:
         budget: float | None = 60.0,
         stop: threading.Event | None = None,
         token: str | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         """Take seconds: `timeout` for one try, `budget` for a call with its retries.
 
-        A budget of None: until `stop` is set, or until the server has failed `FAILURES` times in a row.
+        A budget of None: until `stop` is set, or until the server has failed `FAILURES` times in a row. `token` is for
+        who has no settings; `credentials` go before it.
         """
         self.base_url = base_url.rstrip("/")
         try:
-            self._loopback = urlsplit(base_url).hostname in LOOPBACK
+            _ = urlsplit(base_url).port
         except ValueError as error:
             raise BadSetting(f"server_url {base_url!r}: {error}") from error
+        self._bearer = Bearer(self.base_url, credentials or Credentials(token))
         self._timeout = timeout
         self._budget = budget
         self._stop = stop or threading.Event()
-        self._token = token
         self._local = threading.local()
         self._lock = threading.Lock()
         # Weak: the session of a thread that has ended goes with it.
@@ -144,9 +149,11 @@ class Http:
     ) -> dict[str, Any] | FailedTry:
         """Return the reply's body, or what was wrong."""
         try:
-            reply = self._session().request(
-                method, f"{self.base_url}{PREFIX}{path}", data=data, params=query, timeout=self._timeout
-            )
+            reply = self._send(method, path, data=data, params=query)
+        except ForeignServer as error:
+            if self._budget is not None:
+                raise
+            return FailedTry(str(error))  # ours may come back to its place
         except (
             requests.ConnectionError,
             requests.Timeout,
@@ -163,12 +170,19 @@ class Http:
             return FailedTry("the reply is no JSON object") if body is None else body
         raise ERRORS.get(reply.status_code, ReplyError)(reply.status_code, body or {})
 
+    def _send(self, method: str, path: str, **facts: Any) -> requests.Response:
+        """Send a request; after a 401 the token is read again, and the request is sent once more."""
+        url = f"{self.base_url}{PREFIX}{path}"
+        reply = self._session().request(method, url, timeout=self._timeout, **facts)
+        if reply.status_code == UNAUTHORIZED and self._bearer.read_again():
+            reply.close()
+            reply = self._session().request(method, url, timeout=self._timeout, **facts)
+        return reply
+
     def lines(self, path: str, payload: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Yield the JSON objects, one a line, of the reply to a POST; raise a JobmonError where it is refused or breaks off."""
         try:
-            with self._session().post(
-                f"{self.base_url}{PREFIX}{path}", data=encoded(payload), stream=True, timeout=self._timeout
-            ) as reply:
+            with self._send("POST", path, data=encoded(payload), stream=True) as reply:
                 if not reply.ok:
                     raise ERRORS.get(reply.status_code, ReplyError)(
                         reply.status_code, json_object(reply.content) or {}
@@ -182,12 +196,8 @@ class Http:
             raise Closed
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = requests.Session()
+            session = self._local.session = TokenSession(self.base_url, self._bearer)
             session.headers.update({"Content-Type": "application/json", "Accept": "application/json"})
-            if self._token:
-                session.headers["Authorization"] = f"Bearer {self._token}"
-            # Looking for proxies in the environment costs as much as the call, and loopback has none.
-            session.trust_env = not self._loopback
             with self._lock:
                 if self._closed:
                     raise Closed

@@ -10,13 +10,14 @@ import structlog
 from flask import Flask, Response, current_app, g, request
 
 from jobmon_server.actions.reporting.group_commit import GroupCommit
+from jobmon_server.auth_setting import NONE
 from jobmon_server.config import Settings
 from jobmon_server.db.core import patience
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.pages import views
 from jobmon_server.routes import BLUEPRINTS
 from jobmon_server.routes.api import health, metrics
-from jobmon_server.routes.http import authentication, error_handlers, openapi
+from jobmon_server.routes.http import authentication, error_handlers, openapi, request_guard
 from jobmon_server.routes.http.long_poll import LongPolls
 from jobmon_server.shared_counters import SharedCounters
 
@@ -36,11 +37,12 @@ class Jobmon:
 def create_app(
     database: Database, settings: Settings | None = None, closing: Callable[[], bool] = lambda: False
 ) -> Flask:
-    """Make the WSGI application over a database; nothing is read from disk or environment after this.
+    """Make the WSGI application over a database; of disk and environment it reads the local token alone after this.
 
-    `closing` tells that the process is about to end, so that no request waits any longer.
+    Without settings nobody is asked for a token. `closing` tells that the process is about to end, so that no request
+    waits any longer.
     """
-    settings = settings or Settings()
+    settings = settings or Settings(auth=NONE)
     app = Flask("jobmon_server", static_folder=None, template_folder=None)
     app.extensions["jobmon"] = Jobmon(
         database, settings, GroupCommit(database), LongPolls(settings.threads, closing)
@@ -58,8 +60,10 @@ def create_app(
     )
     app.before_request(_start)
     app.teardown_request(_end)
-    if settings.auth:
-        authentication.install(app)
+    request_guard.install(app, settings)
+    if settings.auth != NONE:
+        authentication.install(app, settings)
+    request_guard.install_media(app)
     app.after_request(_log_request)
     return app
 

@@ -7,7 +7,6 @@ XDG configuration directory; its keys are the field names of `Settings`.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import os
 import re
 import tomllib
@@ -18,6 +17,7 @@ from typing import Any, Self
 
 from jobmon_client.private_files import make_directory
 from jobmon_client.states import LostContact
+from jobmon_server import auth_setting
 from jobmon_server.database_url import database_url
 from jobmon_server.errors import ConfigurationError
 from jobmon_server.extra_index import ExtraIndex, extra_indexes
@@ -50,8 +50,10 @@ class Settings:
     max_content_length: int = 64 * 1024 * 1024
     log_level: str = "info"
     log_sql: bool = False
-    #: Whether a token is asked for; off only on loopback.
-    auth: bool = False
+    #: Whose token is asked for: `local`, `tokens` or `none`; off loopback `tokens` alone.
+    auth: str = auth_setting.LOCAL
+    #: Names by which clients may call this server beside its address and loopback's.
+    allowed_hosts: tuple[str, ...] = ()
     #: How long a workflow that is over is kept before it is flagged: what is allowed, and what is taken if nothing is said.
     expiry_minimum: int = 600
     expiry_maximum: int = 86_400
@@ -98,10 +100,10 @@ class Settings:
             raise ConfigurationError(
                 "workers: SQLite means one server process, so at most 1; use MariaDB for more."
             )
-        if not self.auth and not _is_loopback(self.host):
+        if self.auth != auth_setting.TOKENS and not auth_setting.is_loopback(self.host):
             raise ConfigurationError(
-                f"host: {self.host} is not a loopback address (127.0.0.1, ::1, localhost); a server without"
-                " authentication listens nowhere else: give --auth, and make tokens by `jobmon-server token create`."
+                f"host: {self.host} is not a loopback address (127.0.0.1, ::1, localhost); with auth = {self.auth} a server"
+                " listens nowhere else: give --auth tokens, and make tokens by `jobmon-server token create`."
             )
         if not self.expiry_minimum <= self.expiry_default <= self.expiry_maximum:
             raise ConfigurationError(
@@ -143,6 +145,26 @@ class Settings:
 def child_environment(**settings: str) -> dict[str, str]:
     """Return the environment for a server of our own: this one's, with these settings in it."""
     return {**os.environ, **{f"JOBMON_{name.upper()}": value for name, value in settings.items()}}
+
+
+def own_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what a server inside another program takes from the environment: where this user's clients look, and `auth`."""
+    environment = os.environ if environ is None else environ
+    data_dir = environment.get("JOBMON_DATA_DIR") or str(
+        _home(environment, "XDG_DATA_HOME", ".local/share") / "jobmon"
+    )
+    auth = environment.get("JOBMON_AUTH")
+    return {"JOBMON_DATA_DIR": data_dir, **({"JOBMON_AUTH": auth} if auth else {})}
+
+
+def old_values(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> list[str]:
+    """Return a sentence for each setting whose value is of an older version, and which is read as today's."""
+    sources = _sources(flags, os.environ if environ is None else environ)
+    return [
+        auth_setting.old_value(given["auth"], name)
+        for name, given in sources.items()
+        if auth_setting.is_old(given.get("auth"))
+    ]
 
 
 def origins(
@@ -261,7 +283,8 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "max_content_length": _number(int, 1024, 2**31),
     "log_level": _level,
     "log_sql": _flag,
-    "auth": _flag,
+    "auth": auth_setting.check_auth,
+    "allowed_hosts": auth_setting.check_hosts,
     "expiry_minimum": _number(int, 0, LONGEST_EXPIRY),
     "expiry_maximum": _number(int, 0, LONGEST_EXPIRY),
     "expiry_default": _number(int, 0, LONGEST_EXPIRY),
@@ -292,11 +315,3 @@ def _checked(name: str, value: Any) -> Any:
         # A database URL may hold a password.
         shown = "the value" if name == "database_url" else repr(value)
         raise ConfigurationError(f"{name}: {shown} is not {check.__doc__}.") from None
-
-
-def _is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach the address; a name other than localhost is not trusted."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -3,7 +3,10 @@
     JobmonServerError          500  internal        carries message, details, extra
     ├── Malformed              422  malformed       details: [{"field", "problem"}]
     │   ├── TooLarge           413  malformed
-    │   └── TooExpensive       422  too_expensive   details: the field that costs too much
+    │   ├── TooExpensive       422  too_expensive   details: the field that costs too much
+    │   └── UnsupportedMedia   415  malformed
+    ├── Misdirected            421  misdirected
+    ├── ForeignOrigin          403  forbidden
     ├── Unauthorized           401  unauthorized
     ├── Forbidden              403  forbidden       details: [{"what": "scope", "id"}], those that would do
     ├── ForeignWorkflow        403  forbidden       details: [{"what": "workflow", "id"}]
@@ -72,6 +75,26 @@ class TooExpensive(Malformed):
     """What was asked for costs more than one query may."""
 
     code = "too_expensive"
+
+
+class UnsupportedMedia(Malformed):
+    """The body is not of a type that this route takes."""
+
+    http_status = 415
+
+
+class Misdirected(JobmonServerError):
+    """The request names another server."""
+
+    http_status = 421
+    code = "misdirected"
+
+
+class ForeignOrigin(JobmonServerError):
+    """A page of another site made this request (Origin), or a form that is not this server's."""
+
+    http_status = 403
+    code = "forbidden"
 
 
 class Unauthorized(JobmonServerError):

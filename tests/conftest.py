@@ -133,9 +133,18 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def data_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where clients in the tests' own process look for a server's token: never the home of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("data-home")
+        patch.setenv("XDG_DATA_HOME", str(home))
+        yield home
+
+
 @pytest.fixture
 def live_server(database_url: str, tmp_path: Path) -> Iterator[LiveServer]:
-    """The real `jobmon-server serve` on `database_url`."""
+    """The real `jobmon-server serve` on `database_url`, whose token this process and its children find."""
     from tests.support.server import serve
 
     with serve(database_url, tmp_path) as server:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from threading import Event
 from typing import Any, Self
 
+from jobmon_client.access.credentials import Credentials
 from jobmon_client.api.acts import Acts
 from jobmon_client.api.bulk import Bulk
 from jobmon_client.api.commands import Commands
@@ -42,7 +43,7 @@ class Api(Reads, Acts, Limits, Keeping, Commands, Bulk, WaitCalls, Search):
             timeout=settings.request_timeout,
             budget=budget,
             stop=stop,
-            token=settings.token,
+            credentials=Credentials.of(settings),
         )
         return cls(http)
 

@@ -10,6 +10,10 @@ from jobmon_client.api.base import Calls
 class Reads(Calls):
     """Queries; each returns what the server said as plain objects."""
 
+    def page_code(self) -> dict[str, Any]:
+        """Make a code for one session of the pages, good for a minute; `code`, `path`, `expires_seconds`."""
+        return self._post("/page_code")
+
     def workflow(self, workflow_id: int) -> dict[str, Any]:
         """Return `workflow_id, name, status, tasks: {STATUS: n}`."""
         return self._get(f"/workflow/{workflow_id}")

@@ -8,6 +8,7 @@ import click
 
 from jobmon_client import log
 from jobmon_client.cli.commands import (
+    access,
     completion,
     control,
     distributor,
@@ -93,6 +94,7 @@ for module in (
     explain,
     spool,
     distributor,
+    access,
     completion,
 ):
     for command in module.COMMANDS:

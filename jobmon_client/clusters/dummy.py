@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 import structlog
 
+from jobmon_client.access.credentials import Credentials
 from jobmon_client.api.client import Api
 from jobmon_client.clusters.base import Batch, ClusterContext, ExitInfo
 from jobmon_client.http import Http
@@ -32,7 +33,7 @@ class DummyCluster:
             context.server_url,
             timeout=settings.request_timeout,
             budget=settings.retry_budget,
-            token=settings.token,
+            credentials=Credentials.of(settings),
         )
         self._api = Api(http)
 

@@ -68,7 +68,7 @@ def _connected(settings: Settings, *, keep: bool, stop: Event | None) -> Iterato
     with EmbeddedServer(settings, stop) as server:
         if keep:
             server.watch()
-        found = replace(settings, server_url=server.url)
+        found = settings.at(server.url)
         api = Api.from_settings(found, budget=settings.retry_budget, stop=stop)
         try:
             yield Connection(found, api, server.users_file)

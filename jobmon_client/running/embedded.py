@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from jobmon_client.access.credentials import Credentials
 from jobmon_client.config import Settings, server_environment
 from jobmon_client.errors import JobmonError, Unreachable
 from jobmon_client.http import Http
@@ -141,7 +142,7 @@ class EmbeddedServer:
         deadline = time.monotonic() + LOCK_TIMEOUT
         while is_locked(file):
             url = _address(file)
-            if url and _answers(url):
+            if url and _answers(url, self._place.data_dir):
                 return url
             self._wait(deadline, f"the server of {file} lives but does not answer")
         return None
@@ -177,10 +178,9 @@ class EmbeddedServer:
         command = [sys.executable, "-m", "jobmon_server", "serve", "--port", str(port)]
         command += ["--while-used", str(self.users_file)]
         # By the environment: a command line is everybody's to read, and the address may hold a password.
-        environment = server_environment() | {
-            "JOBMON_DATABASE_URL": self._place.database_url,
-            "JOBMON_DATA_DIR": str(self._place.data_dir),
-        }
+        environment = server_environment(
+            database_url=self._place.database_url, data_dir=str(self._place.data_dir)
+        )
         with open_bytes(self._place.log, "a") as output:
             start = output.tell()
             process = subprocess.Popen(
@@ -194,7 +194,7 @@ class EmbeddedServer:
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
             url = _address(self._place.file("server")) if is_locked(self._place.file("server")) else None
-            if url and _answers(url):
+            if url and _answers(url, self._place.data_dir):
                 # Collect it when it ends: until we end, it is our child.
                 threading.Thread(target=process.wait, name="server wait", daemon=True).start()
                 return url
@@ -243,8 +243,8 @@ def _address(path: Path) -> str | None:
     return url if isinstance(url, str) else None
 
 
-def _answers(url: str) -> bool:
-    http = Http(url, timeout=5.0, budget=0.0)
+def _answers(url: str, data_dir: Path) -> bool:
+    http = Http(url, timeout=5.0, budget=0.0, credentials=Credentials(data_dir=data_dir, is_found=True))
     try:
         http.call("GET", "/ready")
     except JobmonError:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from threading import Event
 
+from jobmon_client.access.credentials import Credentials
 from jobmon_client.api.client import Api
 from jobmon_client.clusters import registry
 from jobmon_client.clusters.base import ClusterContext
@@ -65,7 +66,7 @@ class RunServices:
                 timeout=settings.request_timeout,
                 budget=None,
                 stop=self._stop,
-                token=settings.token,
+                credentials=Credentials.of(settings),
             )
             distributor = Distributor(
                 Api(http),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from jobmon_server.config import Settings
+from jobmon_server.auth_setting import AUTH, NONE, TOKENS
+from jobmon_server.config import Settings, old_values
 from jobmon_server.errors import JobmonServerError
 
 if TYPE_CHECKING:
@@ -36,12 +37,55 @@ def database_option(function: Function) -> Function:
     )(function)
 
 
+def auth_options(function: Function) -> Function:
+    """Add --auth and --no-auth, which set the same."""
+    ask = click.option(
+        "--auth",
+        is_flag=False,
+        flag_value=TOKENS,
+        type=click.Choice(AUTH),
+        callback=_auth,
+        help="Whose token is asked for. local (default): this user's own, and those of `jobmon-server token create`;"
+        " tokens (bare --auth): the latter alone; none: nobody's.",
+    )
+    off = click.option(
+        "--no-auth",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_no_auth,
+        help="As --auth none.",
+    )
+    return ask(off(function))
+
+
+def _no_auth(context: click.Context, _option: click.Parameter, is_given: bool) -> None:
+    """Keep it for `--auth`, which is looked at later."""
+    context.meta[__name__] = is_given
+
+
+def _auth(context: click.Context, _option: click.Parameter, word: str | None) -> str | None:
+    if not context.meta.get(__name__):
+        return word
+    if word is not None:
+        raise click.UsageError("Give --auth or --no-auth, not both.")
+    return NONE
+
+
+def load_settings(flags: dict[str, Any]) -> Settings:
+    """Load the settings, and say on stderr which of them have a value of an older version."""
+    settings = Settings.load(flags)
+    for sentence in old_values(flags):
+        click.echo(f"jobmon-server: WARNING: {sentence}", err=True)
+    return settings
+
+
 @contextmanager
 def opened(flags: dict[str, Any]) -> Iterator[tuple[Database, Settings]]:
     """Open the database that the settings name, for one command."""
     from jobmon_server.db.schema.lifecycle import usable
 
-    settings = Settings.load(flags)
+    settings = load_settings(flags)
     settings.make_directory()
     with usable(settings.database_url) as database:
         yield database, settings

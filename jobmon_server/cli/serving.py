@@ -11,13 +11,19 @@ import click
 
 from jobmon_client import lazy_imports
 from jobmon_client.states import LostContact
-from jobmon_server.cli.base import database_option, opened
-from jobmon_server.config import LEVELS, Settings
+from jobmon_server.auth_setting import NONE
+from jobmon_server.cli.base import auth_options, database_option, load_settings, opened
+from jobmon_server.config import LEVELS
+
+UNGUARDED = (
+    "jobmon-server: WARNING: auth = none: every user and every program of this machine can read everything here, and run"
+    " commands as whoever runs a distributor. Leave out --no-auth (JOBMON_AUTH, auth) to ask for a token."
+)
 
 
 @click.command()
 @database_option
-@click.option("--host", help="Default: 127.0.0.1; without --auth nothing but loopback is taken.")
+@click.option("--host", help="Default: 127.0.0.1; nothing but loopback is taken without --auth tokens.")
 @click.option("--port", type=int, help="Default: 5070; 0 takes a free one.")
 @click.option("--workers", type=int, help="Processes. Default: 1 for SQLite, else one per CPU.")
 @click.option("--threads", type=int, help="Threads of a process. Default: 8.")
@@ -28,14 +34,14 @@ from jobmon_server.config import LEVELS, Settings
     help="What workers out of touch do with their commands. Default: continue.",
 )
 @click.option("--while-used", metavar="FILE", help="End when nobody holds a shared lock on FILE any more.")
-@click.option(
-    "--auth/--no-auth", default=None, help="Ask for a token; make one by `jobmon-server token create`."
-)
+@auth_options
 @click.option("--log-level", type=click.Choice(LEVELS), help="Default: info.")
 @click.option("--log-sql/--no-log-sql", default=None, help="Log every SQL statement, without secrets.")
 def serve(**flags: Any) -> None:
     """Serve the API; makes the schema if the database is empty."""
-    settings = Settings.load(flags)
+    settings = load_settings(flags)
+    if settings.auth == NONE:
+        click.echo(UNGUARDED, err=True)
     gc.disable()  # what is loaded stays; `serve` enables it when all is there
     lazy_imports.load_structlog()
     # Of what Flask, Werkzeug and gunicorn import: error pages that are not ours, their own command lines.

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from jobmon_server.cli.base import load_settings
 from jobmon_server.cli.serving import serve
 from jobmon_server.config import Settings, origins
 
@@ -21,7 +22,7 @@ def show(*, origin: bool, as_json: bool, **flags: Any) -> None:
     from jobmon_server.routes.http.endpoint import encode
 
     sources = origins(flags)
-    rows = [(name, value, sources[name]) for name, value in _shown(Settings.load(flags)).items()]
+    rows = [(name, value, sources[name]) for name, value in _shown(load_settings(flags)).items()]
     if as_json:
         told = {name: {"value": value, "origin": source} if origin else value for name, value, source in rows}
         click.echo(encode(told))

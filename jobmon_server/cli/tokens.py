@@ -1,4 +1,4 @@
-"""Commands about tokens: whom a server with --auth lets in."""
+"""Commands about tokens: whom a server lets in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jobmon_client.states import Scope, Serve
-from jobmon_server.cli.base import database_option, opened
+from jobmon_server.cli.base import database_option, load_settings, opened
 
 if TYPE_CHECKING:
     from jobmon_server.db.core.transaction import Database
@@ -28,7 +28,7 @@ def _name(_context: click.Context, _option: click.Parameter, text: str | None) -
 
 @click.group()
 def token() -> None:
-    """Make, list and revoke the tokens of a server with --auth."""
+    """Make, list, revoke and renew tokens."""
 
 
 @contextmanager
@@ -112,6 +112,18 @@ def revoke(name: str, **flags: Any) -> None:
     with _database(flags) as database:
         outcome = database.transact(revoke_token, name)
     click.echo(f"{name}: {'revoked' if outcome is Outcome.APPLIED else 'was revoked before'}")
+
+
+@token.command("renew-local")
+@database_option
+def renew_local(**flags: Any) -> None:
+    """Put another local token in the place of this user's: clients and servers take the new one at once."""
+    from jobmon_server.local_token import LocalToken
+
+    settings = load_settings(flags)
+    local = LocalToken.of(settings)
+    local.renew()
+    click.echo(f"renewed: {local.path}")
 
 
 COMMANDS = (token,)

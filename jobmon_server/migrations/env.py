@@ -15,7 +15,7 @@ def render(kind: str, item: Any, autogenerate: Any) -> str | Literal[False]:
     """Spell our column types as `db/core/types.py` does."""
     if kind != "type":
         return False
-    autogenerate.imports.add("from jobmon_server.db import types")
+    autogenerate.imports.add("from jobmon_server.db.core import types")
     for name, value in {"Id": Id, "Instant": Instant}.items():
         if item is value:
             return f"types.{name}"

@@ -7,7 +7,9 @@ from typing import Any
 from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from jobmon_server.actions.admin.sessions import end_session, exchange_code, new_secret
 from jobmon_server.actions.operator.explain import explain
+from jobmon_server.db.admin.tokens import digest_of
 from jobmon_server.db.reads import lookups
 from jobmon_server.db.reads import pages as listed
 from jobmon_server.db.search import list_rows
@@ -16,8 +18,9 @@ from jobmon_server.fsm.task import TASK
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 from jobmon_server.fsm.workflow import WORKFLOW, WORKFLOW_RUN
 from jobmon_server.pages.page_query import KINDS, ROWS, asked
-from jobmon_server.routes.http.authentication import COOKIE, PAGES
-from jobmon_server.routes.http.endpoint import read
+from jobmon_server.pages.sign_in import begun, checked_form, entrance, sign_in, with_session
+from jobmon_server.routes.http.authentication import PAGES, cookie_name, principals_of_app
+from jobmon_server.routes.http.endpoint import read, transact
 
 pages = Blueprint(
     "pages",
@@ -35,6 +38,7 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
 
 
@@ -42,6 +46,14 @@ def install(app: Flask) -> None:
     """Serve the pages; the bare address leads to them."""
     app.register_blueprint(pages)
     app.add_url_rule("/", "root", lambda: redirect(url_for("pages.list_of", which="workflows")))
+    app.add_url_rule(PAGES, "pages_without_slash", lambda: redirect(url_for("pages.home")))
+
+
+@pages.after_request
+def keep_to_oneself(response: Response) -> Response:
+    """Let no cache keep a page, and no other page use it."""
+    response.headers.update(HEADERS)
+    return response
 
 
 @pages.get("/")
@@ -97,23 +109,31 @@ def task_instance(task_instance_id: int) -> Response:
 @pages.get("/login")
 def login() -> Response:
     """Ask for a token."""
-    return _page("login.html", problem=None)
+    return sign_in(None)
 
 
 @pages.post("/login")
 def take_token() -> AnyResponse:
-    """Keep the token in a cookie that no script can read and no other site can send; each page checks it."""
-    kept = redirect(url_for("pages.home"))
-    token = request.form.get("token", "").strip()
-    kept.set_cookie(COOKIE, token, httponly=True, samesite="Strict", secure=request.is_secure, path=PAGES)
-    return kept
+    """Begin a session of the token; the browser keeps the session, never the token."""
+    digest = digest_of(checked_form()["token"].strip())
+    principals_of_app().of(digest)
+    return begun(redirect(url_for("pages.home")), digest)
+
+
+@pages.get("/enter")
+def enter() -> AnyResponse:
+    """Begin a session by a code of `jobmon ui`."""
+    session = new_secret()
+    transact(exchange_code, request.args.get("code", ""), session)
+    return with_session(redirect(entrance(request.args.get("workflow", ""))), session)
 
 
 @pages.get("/logout")
 def logout() -> AnyResponse:
-    """Forget the token."""
+    """End the session."""
+    transact(end_session, request.cookies.get(cookie_name(), ""))
     gone = redirect(url_for("pages.login"))
-    gone.delete_cookie(COOKIE, path=PAGES)
+    gone.delete_cookie(cookie_name(), path=PAGES)
     return gone
 
 
@@ -121,7 +141,10 @@ def logout() -> AnyResponse:
 def refuse(error: JobmonServerError) -> Response:
     """Say what was wrong, in a page; who has no token is asked for one."""
     if isinstance(error, Unauthorized):
-        shown = _page("login.html", problem=error.message if request.cookies.get(COOKIE) else None)
+        is_first = (
+            request.method == "GET" and cookie_name() not in request.cookies and "code" not in request.args
+        )
+        shown = sign_in(None if is_first else error.message)
     else:
         shown = _page("problem.html", error=error, missing=isinstance(error, Unknown))
     shown.status_code = error.http_status
@@ -142,6 +165,4 @@ def instant(value: Any) -> str:
 
 
 def _page(template: str, **facts: Any) -> Response:
-    made = make_response(render_template(template, **facts))
-    made.headers.update(HEADERS)
-    return made
+    return make_response(render_template(template, **facts))

@@ -22,6 +22,7 @@ from jobmon_server.background.jobs import KINDS, LeaderJobs
 from jobmon_server.config import Settings
 from jobmon_server.db.core import statement_log
 from jobmon_server.db.core.transaction import Database
+from jobmon_server.serving.announcement import Announcement
 from jobmon_server.serving.server_file import ServerFile
 from jobmon_server.serving.while_used import WhileUsed
 from jobmon_server.shared_counters import SLOTS, Board, SharedCounters
@@ -39,6 +40,7 @@ class GunicornServer(Application):  # type: ignore[misc]
         self.server_file = server_file
         host, port = listener.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self._announcement = Announcement(settings, self.url)
         self.bind = f"fd://{listener.detach()}"
         # Before the fork: all workers count in one memory, each in a slot that its successor takes over.
         self._board = Board(SLOTS)
@@ -59,6 +61,7 @@ class GunicornServer(Application):  # type: ignore[misc]
             "pre_fork": self._give_slot,
             "child_exit": self._take_slot,
             "post_worker_init": self._begin,
+            "on_exit": self._withdraw,
         }
         for name, value in given.items():
             self.cfg.set(name, value)
@@ -120,7 +123,12 @@ class GunicornServer(Application):  # type: ignore[misc]
         watch.start()
         return watch
 
+    def _withdraw(self, _arbiter: Any) -> None:
+        self._announcement.withdraw()
+
     def _announce(self, _arbiter: Any) -> None:
+        # Before anybody is told where the server is: who finds it looks for the token.
+        self._announcement.publish()
         shown = make_url(self.settings.database_url).render_as_string(hide_password=True)
         output = lossy(sys.stdout)
         output.write(f"jobmon-server: listening on {self.url} (database {shown})\n")

@@ -3,7 +3,8 @@
     with Server() as server:
         workflow.run(server_url=server.url)
 
-Loopback only, one process, the duties in threads. What must outlive the process belongs to `jobmon-server serve`.
+Loopback only, one process, the duties in threads. What must outlive the process belongs to `jobmon-server serve`. It asks
+for the local token (`auth`), which this user's clients find in the user's data directory; a fresh database's goes with it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from typing import Self
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from jobmon_server.app import create_app
+from jobmon_server.auth_setting import LOCAL
 from jobmon_server.background.jobs import LeaderJobs
-from jobmon_server.config import Settings
+from jobmon_server.config import Settings, own_environment
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema import lifecycle
+from jobmon_server.local_token import LocalToken
+from jobmon_server.serving.announcement import Announcement
 
 THREADS = 16
 HOST = "127.0.0.1"
@@ -46,11 +50,12 @@ class Server:
             settings = Settings.load(
                 {
                     "database_url": self._database_url or f"sqlite:///{directory / 'jobmon.db'}",
-                    "data_dir": str(directory),
                     "reaper_period": self._reaper_period,
                 },
-                {"HOME": str(directory)},
+                {"HOME": str(directory), **own_environment()},
             )
+            if settings.auth == LOCAL:
+                self._make_token(held, settings)
             with lifecycle.usable(settings.database_url) as checked:
                 lifecycle.prepare(checked.engine)
             database = Database.connect(settings.database_url, THREADS, limits=settings.limits)
@@ -64,8 +69,17 @@ class Server:
             duties.start()
             held.callback(duties.stop)
             self.url = f"http://{HOST}:{listening.server_port}"
+            announcement = Announcement(settings, self.url)
+            announcement.publish()
+            held.callback(announcement.withdraw)
             self._held = held.pop_all()
         return self
+
+    def _make_token(self, held: ExitStack, settings: Settings) -> None:
+        token = LocalToken.of(settings)
+        token.make()
+        if self._database_url is None:
+            held.callback(token.path.unlink, missing_ok=True)
 
     def _serve(self, held: ExitStack, listening: BaseWSGIServer) -> None:
         thread = threading.Thread(

@@ -8,10 +8,12 @@ import socket
 import sys
 
 from jobmon_server import log
+from jobmon_server.auth_setting import LOCAL
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema import lifecycle
 from jobmon_server.errors import ConfigurationError
+from jobmon_server.local_token import LocalToken
 from jobmon_server.serving.server_file import ServerFile
 
 #: How long a server that is ending may take before it is in the way of the next one.
@@ -23,6 +25,8 @@ def serve(settings: Settings) -> None:
     log.configure(settings.log_level)
     settings.make_directory()
     server_file = _take(settings)
+    if settings.auth == LOCAL:
+        LocalToken.of(settings).make()
     listener = _listen(settings.host, settings.port)
     # The dialect and the driver are loaded for all processes; nothing is connected before the fork.
     Database.connect(settings.database_url).dispose()

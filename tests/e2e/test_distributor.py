@@ -67,7 +67,9 @@ class World:
         self.cluster = Scripted()
 
     def settings(self, **flags: Any) -> config.Settings:
-        return config.load({"server_url": self.url, "data_dir": self.home, **flags}, {"HOME": str(self.home)})
+        return config.load(
+            {"server_url": self.url, "data_dir": self.home / "jobmon", **flags}, {"HOME": str(self.home)}
+        )
 
     def distributor(self, workflow_id: int | None = None, **flags: Any) -> Distributor:
         settings = self.settings(**flags)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobmon_server.config import CHECKS, Settings
+from jobmon_server.config import CHECKS, Settings, old_values
 from jobmon_server.errors import ConfigurationError
 
 
@@ -103,15 +103,40 @@ def test_sqlite_has_one_server_process(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.org", ""])  # noqa: S104 - refused
 def test_nothing_but_loopback_is_served_without_authentication(tmp_path: Path, host: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"^host: .*authentication"):
-        load(tmp_path, {"host": host})
+    for auth in ("local", "none"):
+        with pytest.raises(ConfigurationError, match=rf"^host: .* auth = {auth} .*--auth tokens"):
+            load(tmp_path, {"host": host, "auth": auth})
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.1", "example.org"])  # noqa: S104 - taken
 def test_with_authentication_any_address_is_served(tmp_path: Path, host: str) -> None:
-    assert load(tmp_path, {"host": host, "auth": True}).host == host
+    assert load(tmp_path, {"host": host, "auth": "tokens"}).host == host
     with pytest.raises(ConfigurationError, match="--auth"):
-        load(tmp_path, {"host": host, "auth": False}, JOBMON_AUTH="true")
+        load(tmp_path, {"host": host, "auth": "none"}, JOBMON_AUTH="tokens")
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"), [("true", "tokens"), (True, "tokens"), ("false", "none"), (False, "none")]
+)
+def test_what_auth_was_in_0_1_is_read_and_told(tmp_path: Path, given: object, taken: str) -> None:
+    assert load(tmp_path, {"auth": given}).auth == taken
+    (said,) = old_values({"auth": given}, {"HOME": str(tmp_path)})
+    assert said.endswith(f"is read as {taken!r}: write local, tokens, none.")
+    assert old_values({"auth": taken}, {"HOME": str(tmp_path)}) == []
+
+
+def test_auth_is_local_unless_somebody_says_otherwise(tmp_path: Path) -> None:
+    assert load(tmp_path).auth == "local"
+    assert load(tmp_path, JOBMON_AUTH="none").auth == "none"
+    with pytest.raises(ConfigurationError, match=r"^auth: 'maybe' is not one of local, tokens, none"):
+        load(tmp_path, JOBMON_AUTH="maybe")
+
+
+def test_allowed_hosts_are_names_without_ports(tmp_path: Path) -> None:
+    names = load(tmp_path, JOBMON_ALLOWED_HOSTS="Jobmon.example.org, 10.0.0.7").allowed_hosts
+    assert names == ("jobmon.example.org", "10.0.0.7")
+    with pytest.raises(ConfigurationError, match=r"^allowed_hosts: "):
+        load(tmp_path, {"allowed_hosts": ["http://jobmon.example.org/"]})
 
 
 def test_a_refused_url_is_not_repeated_with_its_password(tmp_path: Path) -> None:

@@ -6,6 +6,9 @@ from typing import Any
 
 import requests
 
+from jobmon_client.access.credentials import Bearer, Credentials
+from jobmon_client.access.session import TokenSession
+
 
 class RemoteReply:
     """A reply read as Flask's test client reads one."""
@@ -24,7 +27,7 @@ class Remote:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/").removesuffix("/api/v1")
-        self._session = requests.Session()
+        self._session = TokenSession(self._url, Bearer(self._url, Credentials()))
 
     def post(self, path: str, *, json: Any) -> RemoteReply:
         """POST JSON."""

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from jobmon_client.access.credentials import local_token
 from tests.support.processes import end, kill
 from tests.support.waiting import eventually
 
@@ -28,6 +31,17 @@ class LiveServer:
     process: subprocess.Popen[bytes]
     log: Path
     database_url: str
+    data_dir: Path
+
+    @property
+    def token(self) -> str:
+        """The local token, for who speaks HTTP without our client."""
+        return local_token(self.data_dir, self.url) or ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that has it."""
+        return {"Authorization": f"Bearer {self.token}"}
 
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
@@ -38,6 +52,11 @@ class LiveServer:
         return kill(self.process)
 
 
+def data_home_of(directory: Path) -> Path:
+    """Where a server keeps its local token that is started in this directory: where `Jobmon(directory)` looks for it."""
+    return directory
+
+
 def environment(**settings: str) -> dict[str, str]:
     """The environment of a child process: ours without its JOBMON_ settings, and these."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("JOBMON_")}
@@ -46,10 +65,15 @@ def environment(**settings: str) -> dict[str, str]:
 
 @contextmanager
 def serve(database_url: str, directory: Path, *options: str, port: int = 0) -> Iterator[LiveServer]:
-    """Serve a database until the block ends; logs and the data directory are in `directory`."""
+    """Serve a database until the block ends; logs and the data directory are in `directory`.
+
+    In the block this process and its children look for the server's token where it is.
+    """
     server = start(database_url, directory, options, port=port)
     try:
-        yield server
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_DATA_HOME", str(data_home_of(directory)))
+            yield server
     except BaseException:
         server.kill()
         raise
@@ -76,7 +100,7 @@ def start(database_url: str, directory: Path, options: Sequence[str] = (), *, po
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env=environment(XDG_DATA_HOME=str(directory / "data")),
+            env=environment(XDG_DATA_HOME=str(data_home_of(directory))),
             start_new_session=True,
         )
     try:
@@ -84,7 +108,7 @@ def start(database_url: str, directory: Path, options: Sequence[str] = (), *, po
     except BaseException:
         kill(process)
         raise
-    return LiveServer(url, process, log, database_url)
+    return LiveServer(url, process, log, database_url, data_home_of(directory) / "jobmon")
 
 
 def said_url(process: subprocess.Popen[bytes], log: Path) -> str:

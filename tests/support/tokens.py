@@ -17,7 +17,7 @@ from tests.support.openapi import CheckedClient
 
 def guarded(database: Database) -> Flask:
     """An application on the database that asks for a token."""
-    app = create_app(database, Settings(auth=True))
+    app = create_app(database, Settings(auth="tokens"))
     app.test_client_class = CheckedClient
     return app
 

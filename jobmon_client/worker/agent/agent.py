@@ -16,6 +16,7 @@ from typing import Self
 
 import structlog
 
+from jobmon_client.access.credentials import Credentials
 from jobmon_client.api.client import Api
 from jobmon_client.config import Settings
 from jobmon_client.http import Http
@@ -80,7 +81,9 @@ class Agent:
 
     def _api(self, timeout: float, budget: float) -> Api:
         server_url = self._settings.server_url or ""
-        return Api(Http(server_url, timeout=timeout, budget=budget, token=self._settings.token))
+        return Api(
+            Http(server_url, timeout=timeout, budget=budget, credentials=Credentials.of(self._settings))
+        )
 
     def start(self) -> None:
         """Begin."""

@@ -85,19 +85,21 @@ def main() -> int:
     lock = None
     try:
         settings = config.load({name: getattr(given, name, None) for name in names})
-        if settings.server_url is None:
+        server_url = settings.server_url
+        if server_url is None:
             raise JobmonError("no server: give --server-url or set JOBMON_SERVER_URL")
         log.configure(settings.log_level)
-        spool = given.spool_dir or config.spool_dir(settings, settings.server_url)
+        spool = given.spool_dir or config.spool_dir(settings, server_url)
         if given.verb == "agent":
-            if given.users_file is not None:
+            if given.users_file is not None:  # an embedded server's
+                settings = settings.at(server_url)
                 lock = open_text(given.users_file, "a")
                 fcntl.flock(lock, fcntl.LOCK_SH)
             return run_agent(settings, spool)
         stop = threading.Event()
         stop_on_signals(stop)
         return run_one(
-            replace(settings, log_dir=config.database_log_dir(settings, settings.server_url)),
+            replace(settings, log_dir=config.database_log_dir(settings, server_url)),
             given.task_instance_id,
             distributor_id=given.distributor_id,
             spool_dir=spool,

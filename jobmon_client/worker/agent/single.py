@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from jobmon_client.access.credentials import Credentials
 from jobmon_client.api.client import Api
 from jobmon_client.config import Settings
 from jobmon_client.http import Http
@@ -50,7 +51,7 @@ def run_one(
     def changed(change: Change) -> None:
         over.extend(change.ended)
 
-    api = Api(Http(settings.server_url or "", budget=None, stop=stop, token=settings.token))
+    api = Api(Http(settings.server_url or "", budget=None, stop=stop, credentials=Credentials.of(settings)))
     item = make_item(api, task_instance_id, distributor_id)
     api.close()
     agent = Agent(settings, changed=changed, spool_dir=spool_dir)

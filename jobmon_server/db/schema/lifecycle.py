@@ -18,7 +18,7 @@ from jobmon_server.errors import Busy, ConfigurationError, CorruptDatabase, Refu
 from jobmon_server.extra_index import ExtraIndex
 
 #: The revision that this version's code works on; a test compares it with the migrations.
-HEAD = "0004_owners"
+HEAD = "0005_auth"
 #: Stands in the version table while tables are being made: MariaDB commits each of them by itself.
 CREATING = "creating"
 LOCK_SECONDS = 60

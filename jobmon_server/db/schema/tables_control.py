@@ -21,6 +21,7 @@ from jobmon_server.db.core.types import (
 from jobmon_server.db.schema import tables, tables_cluster, tables_records
 from jobmon_server.db.schema.columns import (
     NAME_LENGTH,
+    flag,
     member,
     metadata,
     new_table,
@@ -34,6 +35,7 @@ __all__ = [
     "command",
     "metadata",
     "metric_sample",
+    "page_session",
     "tables",
     "tables_cluster",
     "tables_records",
@@ -62,6 +64,20 @@ token = new_table(
     Column("revoked_at", Instant),
     UniqueConstraint("name"),
     UniqueConstraint("digest"),
+)
+
+# Of the pages: what a browser's cookie holds, or a code that will become one session; and the token that it stands for
+# (none where nobody is asked for one). Digests all: who reads the table cannot use it.
+page_session = new_table(
+    "page_session",
+    row_id(),
+    Column("digest", Word(64), nullable=False),
+    Column("token_digest", Word(64)),
+    flag("is_code"),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    UniqueConstraint("digest"),
+    Index(None, "expires_at"),
 )
 
 command = new_table(

@@ -1,13 +1,18 @@
-"""Who asks: a bearer token, looked up by its digest and remembered for a few seconds; of a page, the cookie that holds one."""
+"""Who asks: a bearer token, looked up by its digest and remembered for a few seconds; of a page, the session of one."""
 
 from __future__ import annotations
 
 import time
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 
+from jobmon_client.states import Scope
+from jobmon_server.auth_setting import LOCAL
+from jobmon_server.config import Settings
+from jobmon_server.db.admin.sessions import find_session
 from jobmon_server.db.admin.tokens import digest_of, find_token
 from jobmon_server.errors import Forbidden, Unauthorized
+from jobmon_server.local_token import LocalToken
 from jobmon_server.principal import Principal, allowing
 from jobmon_server.routes.http.endpoint import read
 from jobmon_server.routes.http.scopes import needed
@@ -16,21 +21,24 @@ from jobmon_server.routes.http.scopes import needed
 #: holds no longer than this.
 KEEP_SECONDS = 10.0
 MOST_KEPT = 1_000
-#: Where the pages are, and the cookie of a browser that looks at them; nothing that changes anything takes it.
+#: Where the pages are. Nothing that changes anything takes the cookie of a browser that looks at them.
 PAGES = "/ui"
-COOKIE = "jobmon_token"
+#: The user of a server that asks for the local token: the owner of what nobody else owns.
+LOCAL_USER = Principal(scopes=frozenset({Scope.OPERATOR}))
 
 
 class Principals:
     """The holders of tokens that were presented lately; safe to share between threads."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
+    def __init__(self, local: LocalToken | None = None) -> None:
+        """Begin with none; `local` is the token of this server's own user, where it holds."""
+        self._local = local
         self._kept: dict[str, tuple[Principal, float]] = {}
 
-    def of(self, text: str) -> Principal:
-        """Return who holds a token. Raises `Unauthorized`; what is refused is not remembered."""
-        digest = digest_of(text)
+    def of(self, digest: str) -> Principal:
+        """Return who holds the token of this digest. Raises `Unauthorized`; what is refused is not remembered."""
+        if self._local is not None and self._local.has(digest):
+            return LOCAL_USER
         now = time.monotonic()
         who, until = self._kept.get(digest, (None, 0.0))
         if who is None or until <= now:
@@ -42,7 +50,7 @@ class Principals:
 
 
 def _look_up(digest: str) -> tuple[Principal, float]:
-    """Return the holder, and for how many seconds he may be taken for it."""
+    """Return the holder, and for how many seconds it may be taken for it."""
     known = read(find_token, digest)
     if known is None:
         raise Unauthorized("There is no such token.")
@@ -53,25 +61,43 @@ def _look_up(digest: str) -> tuple[Principal, float]:
     return known.principal, KEEP_SECONDS if known.seconds_left is None else known.seconds_left
 
 
-def _presented() -> str:
-    """Return the token of the request. Raises `Unauthorized`."""
+def principals_of_app() -> Principals:
+    """Return the holders of this application's tokens; of a server that asks nobody, none are known."""
+    known: Principals = current_app.extensions.get("jobmon_principals") or Principals()
+    return known
+
+
+def cookie_name() -> str:
+    """Return the name of the session's cookie: browsers send those of all ports of a host to each of them."""
+    _, _, port = request.environ.get("HTTP_HOST", "").rpartition(":")
+    return f"jobmon_session_{port if port.isdecimal() else ''}".removesuffix("_")
+
+
+def presented() -> str:
+    """Return the digest of the token that the request, or its session, stands for. Raises `Unauthorized`."""
     given = request.authorization
     if given is not None and given.type == "bearer" and given.token:
-        return given.token
-    if request.method == "GET" and request.path.startswith(f"{PAGES}/") and COOKIE in request.cookies:
-        return request.cookies[COOKIE]
+        return digest_of(given.token)
+    session = request.cookies.get(cookie_name())
+    if session and request.method == "GET" and request.path.startswith(f"{PAGES}/"):
+        digest = read(find_session, digest_of(session))
+        if digest is None:
+            raise Unauthorized("This session has ended.")
+        return digest
     raise Unauthorized
 
 
-def install(app: Flask) -> None:
-    """Let nobody through without a token that allows what he asks."""
-    principals = Principals()
+def install(app: Flask, settings: Settings) -> None:
+    """Let nobody through without a token that allows what is asked."""
+    principals = Principals(LocalToken.of(settings) if settings.auth == LOCAL else None)
+    app.extensions["jobmon_principals"] = principals
 
     def check() -> None:
         scope = needed(request.method, request.url_rule.rule if request.url_rule else "")
         if scope is None:
             return
-        g.principal = principals.of(_presented())
+        g.token_digest = presented()
+        g.principal = principals.of(g.token_digest)
         # What is no route at all is told to everybody who has a token.
         if request.url_rule and not g.principal.may(scope):
             raise Forbidden(allowing(scope))

@@ -14,6 +14,7 @@ from jobmon_server.routes.fields import base
 from jobmon_server.routes.http.blueprint import Blueprint
 from jobmon_server.routes.http.endpoint import PREFIX, encode, refusal_response
 from jobmon_server.routes.http.error_handlers import IdConverter, IndexConverter
+from jobmon_server.routes.http.request_guard import ANY_HOST
 from jobmon_server.routes.http.scopes import needed
 
 TYPES: dict[type[marshmallow_fields.Field[Any]], str] = {
@@ -71,6 +72,7 @@ def describe(app: Flask, blueprints: Sequence[Blueprint]) -> dict[str, Any]:
         described.register_views_in_doc(api, app, api.spec, name=blueprint.name, parameters=None)
     document: dict[str, Any] = api.spec.to_dict()
     _state_the_scopes(document, app)
+    _state_the_guards(document)
     _state_the_limit(document, app.config.get("MAX_CONTENT_LENGTH"))
     return document
 
@@ -89,6 +91,16 @@ def _state_the_scopes(document: dict[str, Any], app: Flask) -> None:
                 operation["x-scope"] = scope
                 refusals = {str(code): refusal_response(code) for code in (401, 403, 503)}
                 operation["responses"] = refusals | operation["responses"]
+
+
+def _state_the_guards(document: dict[str, Any]) -> None:
+    """Say in the document what every route refuses: another server's name, another site's page, a body that is not JSON."""
+    for path, operations in document["paths"].items():
+        codes = {403, 415} if path in ANY_HOST else {403, 415, 421}
+        for operation in operations.values():
+            if isinstance(operation, dict):
+                refusals = {str(code): refusal_response(code) for code in sorted(codes)}
+                operation["responses"] = dict(sorted((refusals | operation["responses"]).items()))
 
 
 def _state_the_limit(document: dict[str, Any], limit: int | None) -> None:

@@ -21,7 +21,7 @@ OPEN = frozenset(
     {
         *("/health", "/ready", f"{PREFIX}/health", f"{PREFIX}/ready"),
         # Pages: where a browser is asked for its token, and how that looks.
-        *("/", "/ui/login", "/ui/logout", "/ui/static/<path:filename>"),
+        *("/", "/ui", "/ui/login", "/ui/logout", "/ui/enter", "/ui/static/<path:filename>"),
     }
 )
 #: POST routes below the prefix that an operator is not needed for.
@@ -31,6 +31,7 @@ POSTS: dict[Scope, tuple[str, ...]] = {
         "/workflow/<id:workflow_id>/preview",
         *(f"/{entity}/{verb}" for entity in Entity for verb in ("search", "count", "summary", "stream")),
         "/task/commands",
+        "/page_code",
     ),
     Scope.WORKER: (
         *(f"{_INSTANCE}/{name}" for name in WORKER_REPORTS),

@@ -87,13 +87,17 @@ def test_an_empty_database_is_measured_and_is_empty_again(empty_database_url: st
 def test_a_server_that_runs_is_measured_and_keeps_what_it_had(
     live_server: LiveServer, tmp_path: Path
 ) -> None:
-    kept = requests.post(f"{live_server.url}/api/v1/workflow", json={"name": "mine"}, timeout=10).json()
-    done = bench("--server", live_server.url, home=tmp_path)
+    kept = requests.post(
+        f"{live_server.url}/api/v1/workflow", json={"name": "mine"}, headers=live_server.headers, timeout=10
+    ).json()
+    done = bench("--server", live_server.url, "--token", live_server.token, home=tmp_path)
     told, said = done.communicate(timeout=50)
     assert done.returncode == 0, said
     assert "| single reports | 3 |" in told
     assert "driver alone," not in told
-    left = requests.get(f"{live_server.url}/api/v1/workflow", timeout=10).json()["workflows"]
+    left = requests.get(f"{live_server.url}/api/v1/workflow", headers=live_server.headers, timeout=10).json()[
+        "workflows"
+    ]
     assert [one["workflow_id"] for one in left] == [kept["workflow_id"]]
 
 

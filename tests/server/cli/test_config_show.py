@@ -35,8 +35,8 @@ def test_it_is_readable_and_hides_the_password(tmp_path: Path) -> None:
     with_origin = show(tmp_path, "--origin", "--no-auth", JOBMON_DATABASE_URL=url).stdout
     assert "mysql+pymysql://me:***@127.0.0.1/jobmon" in plain
     assert "secret" not in plain + with_origin
-    assert ["auth", "False"] in [line.split() for line in plain.splitlines()]
-    assert ["auth", "flag", "False"] in [line.split() for line in with_origin.splitlines()]
+    assert ["auth", "local"] in [line.split() for line in plain.splitlines()]
+    assert ["auth", "flag", "none"] in [line.split() for line in with_origin.splitlines()]
 
 
 def test_a_wrong_setting_is_a_usage_error(tmp_path: Path) -> None:

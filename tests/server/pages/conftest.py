@@ -11,6 +11,8 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.remote.webdriver import WebDriver
 
+from jobmon_client.api.client import Api
+from jobmon_client.http import Http
 from tests.support.path import Path
 from tests.support.remote import Remote
 from tests.support.server import LiveServer
@@ -41,6 +43,14 @@ def browser(chromium: WebDriver) -> WebDriver:
     """The browser, as nobody has used it."""
     chromium.delete_all_cookies()
     return chromium
+
+
+@pytest.fixture
+def signed_in(browser: WebDriver, live_server: LiveServer) -> WebDriver:
+    """The browser with a session of whoever started the server."""
+    with Api(Http(live_server.url, budget=10)) as api:
+        browser.get(live_server.url + api.page_code()["path"])
+    return browser
 
 
 @pytest.fixture

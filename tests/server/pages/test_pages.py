@@ -12,7 +12,7 @@ from tests.server.pages.hands import follow, press
 from tests.support.path import Path, task
 from tests.support.server import LiveServer
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("signed_in")]
 HOSTILE = "<script>document.title = 'taken over'</script>"
 
 

@@ -227,7 +227,7 @@ def test_another_database_than_sqlite_may_have_many_servers(
         assert one.url != other.url
         for server in (one, other):
             assert requests.get(f"{server.url}/ready", timeout=10).ok
-        (file,) = (tmp_path / "data" / "jobmon").glob("*.server")
+        (file,) = (tmp_path / "jobmon").glob("*.server")
         assert read_url(file) == one.url
 
 
@@ -244,7 +244,7 @@ def test_a_port_that_is_taken_is_an_error_of_use(url: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--host", "0.0.0.0"], "authentication"),  # noqa: S104 - refused
+        (["--host", "0.0.0.0"], "--auth tokens"),  # noqa: S104 - refused
         (["--workers", "2"], "SQLite means one server process"),
         (["--port", "x"], "--port"),
         (["--database-url", "nonsense"], "database_url"),

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from jobmon_client import config
@@ -33,7 +34,7 @@ def after(call: Any) -> Any:
 
 def main(url: str, home: str, point: str) -> None:
     """Serve the cluster until the point is reached."""
-    settings = config.load({"server_url": url, "data_dir": home})
+    settings = config.load({"server_url": url, "data_dir": Path(home) / "jobmon"})
     api = Api(Http(url, budget=10))
     cluster: Any = LocalCluster(ClusterContext(url, settings))
     cluster.start()

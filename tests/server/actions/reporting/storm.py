@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from jobmon_client.access.credentials import local_token
+from jobmon_client.config import default_data_dir
 from jobmon_client.states import Outcome
 
 WRITERS = 64
@@ -86,6 +88,7 @@ class Writer:
         self.storm, self.number = storm, number
         self.random = random.Random(number)
         address = urlsplit(storm.url)
+        self.token = local_token(default_data_dir(), storm.url)
         self.connection = http.client.HTTPConnection(
             address.hostname or "", address.port, timeout=CALL_SECONDS
         )
@@ -100,7 +103,7 @@ class Writer:
     def post(self, path: str, **body: Any) -> Any:
         """Call, judge, count; the reply's body."""
         began = time.monotonic()
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
         self.connection.request("POST", f"/api/v1{path}", json.dumps(body), headers)
         response = self.connection.getresponse()
         text = response.read()

@@ -17,7 +17,7 @@ from jobmon_server.db.core.transaction import Database
 from tests.server.actions.reporting.storm import WRITERS, Storm
 from tests.support.databases import MariadbSource, SqliteSource
 from tests.support.mariadb import Mariadb
-from tests.support.server import serve
+from tests.support.server import LiveServer, serve
 
 pytestmark = pytest.mark.race
 
@@ -48,9 +48,9 @@ def reruns_in(log: Path) -> Counter[tuple[str, str]]:
     return Counter((line["action"], line["cause"]) for line in lines)
 
 
-def reruns_at(url: str) -> int:
+def reruns_at(server: LiveServer) -> int:
     """How many of them the server counts, all its processes together."""
-    text = requests.get(f"{url}/metrics", timeout=10).text
+    text = requests.get(f"{server.url}/metrics", headers=server.headers, timeout=10).text
     return int(
         sum(
             float(number)
@@ -65,7 +65,7 @@ def blow(database_url: str, tmp_path: Path, seconds: float) -> Counter[tuple[str
         storm = Storm(server.url)
         storm.prepare()
         storm.blow(seconds)
-        counted = reruns_at(server.url)
+        counted = reruns_at(server)
     reruns = reruns_in(server.log)
     assert counted == sum(reruns.values())
     calls = [storm.calls[number] for number in range(WRITERS)]

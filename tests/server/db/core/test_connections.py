@@ -21,7 +21,7 @@ from jobmon_server.db.schema.tables import workflow
 from jobmon_server.db.workflows import binding
 from jobmon_server.routes.http.endpoint import reply, transact
 from tests.support.path import Path, task
-from tests.support.server import serve
+from tests.support.server import LiveServer, serve
 from tests.support.sockets import sockets_to
 from tests.support.waiting import eventually
 
@@ -122,7 +122,7 @@ def test_each_worker_process_has_connections_of_its_own(
         workers: Any = eventually(lambda: len(found := children(server.process.pid)) == 2 and found)
 
         def connected() -> Any:
-            asking = [threading.Thread(target=ask, args=(server.url,)) for _ in range(8)]
+            asking = [threading.Thread(target=ask, args=(server,)) for _ in range(8)]
             for thread in asking:
                 thread.start()
             for thread in asking:
@@ -137,9 +137,9 @@ def test_each_worker_process_has_connections_of_its_own(
         assert len(set(known)) == len(known) >= len(one | other)
 
 
-def ask(url: str) -> None:
+def ask(server: LiveServer) -> None:
     """Have the server read."""
-    assert requests.get(f"{url}/api/v1/workflow", timeout=20).ok
+    assert requests.get(f"{server.url}/api/v1/workflow", headers=server.headers, timeout=20).ok
 
 
 def processes(server: Mariadb, database: str) -> list[int]:

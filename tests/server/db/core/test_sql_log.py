@@ -75,5 +75,8 @@ def test_the_switch_logs_statements_with_their_parameters(
 
 def test_without_the_switch_no_sql_is_logged(database_url: str, tmp_path: FilePath) -> None:
     with serve(database_url, tmp_path, "--log-level", "debug") as server:
-        assert requests.get(f"{server.url}/api/v1/workflow", timeout=10).status_code == 200
+        assert (
+            requests.get(f"{server.url}/api/v1/workflow", headers=server.headers, timeout=10).status_code
+            == 200
+        )
     assert logged(server.log) == []

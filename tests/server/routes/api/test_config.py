@@ -22,13 +22,13 @@ def test_the_limits_of_this_server_are_told(app: Flask) -> None:
 
 
 def test_changed_settings_are_told(database: Database) -> None:
-    changed = create_app(database, Settings(expiry_maximum=4_000, max_content_length=5_000))
+    changed = create_app(database, Settings(auth="none", expiry_maximum=4_000, max_content_length=5_000))
     limits = changed.test_client().get("/api/v1/config").get_json()
     assert (limits["expiry_maximum"], limits["max_content_length"]) == (4_000, 5_000)
 
 
 def test_nothing_secret_is_told() -> None:
-    app = create_app(Database.connect(SECRET), Settings(database_url=SECRET, data_dir="/hidden"))
+    app = create_app(Database.connect(SECRET), Settings(auth="none", database_url=SECRET, data_dir="/hidden"))
     text = app.test_client().get("/api/v1/config").text
     assert "secret" not in text
     assert "hidden" not in text

@@ -30,7 +30,7 @@ ALL: dict[str, float] = {
 @pytest.fixture
 def path(database: Database) -> Path:
     """The main path to a server that keeps three samples of an instance."""
-    app = create_app(database, Settings(metric_samples=3))
+    app = create_app(database, Settings(auth="none", metric_samples=3))
     return Path(app.test_client(), reap=lambda: reap(database))
 
 
@@ -109,7 +109,7 @@ def test_what_may_not_be_measured_is_named_and_nothing_of_that_heartbeat_counts(
 
 
 def test_the_names_that_may_be_measured_are_published_and_a_setting(database: Database) -> None:
-    settings = Settings(metric_names=("gpu_bytes",), metric_samples=7)
+    settings = Settings(auth="none", metric_names=("gpu_bytes",), metric_samples=7)
     path = Path(create_app(database, settings).test_client())
     assert path.get("/metric_names") == {"names": ["gpu_bytes"], "samples": 7}
     one = path.bind(task("a")).start().run_one()

@@ -234,7 +234,9 @@ def test_it_answers_without_a_database() -> None:
 
 def scraped(server: LiveServer) -> Samples:
     """A scrape over a connection of its own."""
-    response = requests.get(f"{server.url}/metrics", timeout=10, headers={"Connection": "close"})
+    response = requests.get(
+        f"{server.url}/metrics", timeout=10, headers={"Connection": "close", **server.headers}
+    )
     assert response.status_code == 200
     return parsed(response.text)
 
@@ -270,7 +272,10 @@ def queue_one(server: LiveServer) -> None:
 
     def post(path: str, **body: Any) -> Any:
         response = requests.post(
-            f"{server.url}/api/v1{path}", json=body, timeout=10, headers={"Connection": "close"}
+            f"{server.url}/api/v1{path}",
+            json=body,
+            timeout=10,
+            headers={"Connection": "close", **server.headers},
         )
         assert response.ok, response.text
         return response.json()
@@ -308,7 +313,9 @@ def test_any_of_many_processes_tells_the_sum_of_all(
 
 
 def test_what_db_check_found_last_is_told(database: Database, tmp_path: Directory) -> None:
-    settings = Settings(database_url=f"sqlite:///{tmp_path / 'jobmon.db'}", data_dir=str(tmp_path))
+    settings = Settings(
+        database_url=f"sqlite:///{tmp_path / 'jobmon.db'}", data_dir=str(tmp_path), auth="none"
+    )
     client = create_app(database, settings).test_client()
     assert ("jobmon_check_violations",) not in sample(client)
     check_file.write_check(settings, 3)

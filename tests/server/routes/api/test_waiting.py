@@ -112,7 +112,7 @@ def test_there_is_nothing_to_wait_for_where_nothing_is(path: Path) -> None:
 
 
 def test_only_half_of_the_threads_wait(database: Database, eventually: Callable[..., Any]) -> None:
-    app = create_app(database, Settings(threads=3))
+    app = create_app(database, Settings(auth="none", threads=3))
     path = Path(app.test_client()).bind(task("a")).start()
     one = path.run_one()
     what = f"/workflow/{path.workflow_id}"
@@ -127,7 +127,7 @@ def test_only_half_of_the_threads_wait(database: Database, eventually: Callable[
 
 
 def test_a_server_of_one_thread_lets_nobody_wait(database: Database) -> None:
-    path = Path(create_app(database, Settings(threads=1)).test_client()).bind(task("a"))
+    path = Path(create_app(database, Settings(auth="none", threads=1)).test_client()).bind(task("a"))
     assert wait(path, 30).get_json()["retry_after"] == 1
     path.start()
     path.done(path.run_one())
@@ -153,7 +153,7 @@ def test_a_server_that_ends_lets_nobody_wait_on(
         url = f"{server.url}/api/v1/workflow/{path.workflow_id}/wait"
 
         def ask(seconds: float) -> Any:
-            return requests.get(url, params={"seconds": seconds}, timeout=30).json()
+            return requests.get(url, params={"seconds": seconds}, headers=server.headers, timeout=30).json()
 
         def wait_on() -> Any:
             while (said := ask(60))["retry_after"] is not None:

@@ -14,7 +14,7 @@ from jobmon_server.db.core.transaction import Database
 from tests.support.openapi import CheckedClient, Contract
 
 AWAY = Database.connect("mysql+pymysql://nobody@127.0.0.1:1/nothing")
-NOBODY = create_app(AWAY, Settings(max_content_length=5000))
+NOBODY = create_app(AWAY, Settings(auth="none", max_content_length=5000))
 DOCUMENT: Any = NOBODY.test_client().get("/api/v1/openapi.json").get_json()
 CONTRACT = Contract(NOBODY, DOCUMENT)
 OPERATIONS = sorted((path, method) for path, operations in DOCUMENT["paths"].items() for method in operations)
