@@ -42,6 +42,7 @@ UNAVAILABLE: Mapping[int, str] = {
     **dict.fromkeys((1037, 1038, 1041, 1135), "it has no memory or threads left"),
     **dict.fromkeys((1044, 1045, 1129, 1130, 1142, 1143, 1698), "access is denied"),
     **dict.fromkeys((1049, 1203, 1226), _AWAY),
+    **dict.fromkeys((1046, 1146), "its tables are gone"),
     1317: "a statement was ended there",
 }
 DAMAGED = frozenset({1034, 1035, 1194, 1195, 1712})

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 #: Seconds; well below the 30 that our client waits for a reply, so that it hears `busy` and not nothing.
 PATIENCE_SECONDS = 10.0
@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 10.0
 class Patience:
     """How many seconds of waiting a call has left; what is spent on work does not count."""
 
-    left: float = PATIENCE_SECONDS
+    left: float = field(default_factory=lambda: PATIENCE_SECONDS)
 
     @contextmanager
     def spent(self) -> Iterator[None]:

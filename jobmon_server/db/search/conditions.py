@@ -20,8 +20,7 @@ from jobmon_server.db.search.regex import read_regex
 from jobmon_server.db.search.virtual_fields import QUESTIONS, by_attribute, has_attributes, is_live, lead
 
 ATTRIBUTES = "attributes."
-#: So many values, at most, are in one list; of times and of pairs fewer, each of which is a condition of its own.
-MOST_VALUES = 10_000
+#: So many times, at most, are in one list, each of which is a condition of its own.
 MOST_PERIODS = 100
 _LISTS = frozenset({Operator.IN, Operator.NOT_IN})
 _NAMES = frozenset({Operator.LIKE, Operator.NOT_LIKE})
@@ -80,12 +79,12 @@ def _value(kind: FieldType, operator: Operator, value: Any, *, is_text: bool) ->
         return None if value is None and operator in {Operator.EQ, Operator.NEQ} else one(value)
     if type(value) is not list:
         raise InvalidQuery("must be a list")
-    return _values(value, one)
+    return _values(value, one, kind.most_values)
 
 
-def _values(given: list[Any], one: Callable[[Any], Any]) -> tuple[Any, ...]:
-    if len(given) > MOST_VALUES:
-        raise InvalidQuery(f"may have at most {MOST_VALUES} values")
+def _values(given: list[Any], one: Callable[[Any], Any], most: int) -> tuple[Any, ...]:
+    if len(given) > most:
+        raise InvalidQuery(f"may have at most {most} values")
     values = []
     for index, item in enumerate(given):
         try:

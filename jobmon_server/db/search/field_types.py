@@ -13,6 +13,7 @@ from jobmon_server.db.search.query import InvalidQuery, Operator
 
 LARGEST_NUMBER = 2**63 - 1
 LONGEST_TEXT = 1_000
+MOST_VALUES = 10_000
 
 _SAME = frozenset({Operator.EQ, Operator.NEQ, Operator.IN, Operator.NOT_IN})
 _ORDER = frozenset({Operator.GT, Operator.LT, Operator.GE, Operator.LE})
@@ -30,6 +31,8 @@ class FieldType:
     is_sortable: bool = True
     is_groupable: bool = False
     words: tuple[Status, ...] = ()
+    #: So many values, at most, are in one list.
+    most_values: int = MOST_VALUES
 
 
 def _number(value: Any) -> int:

@@ -22,6 +22,8 @@ _MANY = frozenset({Operator.EQ, Operator.IN})
 _EQ = frozenset({Operator.EQ})
 _EARLIEST = datetime(1001, 1, 1)  # noqa: DTZ001  # the database's instants are naive UTC
 _LARGEST_ATTEMPT = 2**31 - 1
+#: Each is a condition of its own, of which SQLite nests at most a thousand.
+_MOST_CLUSTER_IDS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,9 @@ QUESTIONS: Mapping[Entity, Mapping[str, VirtualField]] = {
         "stale": _flagged(lambda now: _led(_is_stale(_one)(now))),
         "last": _flagged(lambda _: _is_last(), "task"),
         "attempts": VirtualField(FieldType("pair", _MANY, _parse_attempt), _attempts, ("task",)),
-        "cluster_id": VirtualField(replace(field_types.TEXT, operators=_MANY), _cluster_ids),
+        "cluster_id": VirtualField(
+            replace(field_types.TEXT, operators=_MANY, most_values=_MOST_CLUSTER_IDS), _cluster_ids
+        ),
     },
 }
 

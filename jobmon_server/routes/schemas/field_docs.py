@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from jobmon_server.db.search import Entity, Operator
-from jobmon_server.db.search.conditions import MOST_VALUES
 from jobmon_server.db.search.field_types import LARGEST_NUMBER, LONGEST_TEXT, FieldType
 from jobmon_server.db.search.simple_filters import asked_of
 
@@ -38,7 +37,7 @@ def filter_schema(entity: Entity, name: str) -> dict[str, Any]:
         one = {"anyOf": [one, {"type": "string", "enum": ["last"]}]}
     if Operator.IN not in operators:
         return one
-    return {"anyOf": [one, {"type": "array", "items": one, "maxItems": MOST_VALUES}]}
+    return {"anyOf": [one, {"type": "array", "items": one, "maxItems": kind.most_values}]}
 
 
 def filter_text_schema(entity: Entity, name: str) -> dict[str, Any]:
