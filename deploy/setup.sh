@@ -1,4 +1,4 @@
-# What demo.sh and test.sh share; it is sourced, with the project's folder as the working directory.
+# What demo.sh, test.sh and lock.sh share; it is sourced, with the project's folder as the working directory.
 
 MINIMUM='(3, 11)'
 
@@ -37,5 +37,14 @@ environment() {
         "$python" -m venv "$folder"
     fi
     say "installing jobmon into $folder"
-    "$folder/bin/python" -m pip --disable-pip-version-check --quiet install --root-user-action=ignore "$@"
+    # The exact versions first, each checked by its hash; then jobmon, and what the tests need beside them.
+    pip_install "$folder" --require-hashes --requirement deploy/requirements.lock
+    pip_install "$folder" "$@"
+}
+
+# pip_install FOLDER ARGUMENT...: with the pip of a virtual environment.
+pip_install() {
+    python=$1/bin/python
+    shift
+    "$python" -m pip --disable-pip-version-check --quiet install --root-user-action=ignore "$@"
 }

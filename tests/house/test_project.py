@@ -94,7 +94,8 @@ def test_every_exception_to_a_lint_rule_has_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["deploy/demo.sh", "deploy/test.sh", "deploy/lint.sh", "deploy/setup.sh", ".ci/run"]
+    "script",
+    ["deploy/demo.sh", "deploy/test.sh", "deploy/lint.sh", "deploy/lock.sh", "deploy/setup.sh", ".ci/run"],
 )
 def test_scripts_parse(script: str) -> None:
     done = subprocess.run(["sh", "-n", str(ROOT / script)], check=False, capture_output=True, text=True)
@@ -115,3 +116,18 @@ def test_links_in_the_papers_lead_somewhere() -> None:
 
 def papers_in(path: Path) -> list[Path]:
     return sorted(path.rglob("*.md")) if path.is_dir() else [path]
+
+
+def test_the_lock_has_what_the_server_and_the_command_line_need_and_names_no_place() -> None:
+    lock = (ROOT / "deploy" / "requirements.lock").read_text()
+    extras = setup_cfg()["options.extras_require"]
+    wanted = [
+        *setup_cfg()["options"]["install_requires"].split(),
+        *extras["server"].split(),
+        *extras["cli"].split(),
+    ]
+    names = {re.split("[<>=]", one)[0].lower() for one in wanted}
+    locked = set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE))
+    assert names <= locked
+    assert lock.count("==") == len(locked) <= lock.count("--hash=sha256:")
+    assert not re.search(r"^-|://|^/|@ ", lock, re.MULTILINE)

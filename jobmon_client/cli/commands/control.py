@@ -118,7 +118,7 @@ def tell(verb: str, done: dict[str, Any], *, as_json: bool) -> None:
     else:
         tasks = "1 task" if done["applied"] == 1 else f"{done['applied']} tasks"
         click.echo(f"{verb}: {tasks} changed")
-        if done.get("hold_changed"):
+        if done.get("hold_changed") and not done["applied"]:
             click.echo("the workflow is held" if verb == "pause" else "the workflow is held no longer")
         for one in done.get("begun_below") or ():
             click.echo(
