@@ -40,6 +40,10 @@ class Settings:
     lease: float = 10.0
     while_used: str = ""
     max_content_length: int = 64 * 1024 * 1024
+    #: Seconds in which a request's head and body must have come, and a reply must have been taken.
+    head_timeout: float = 10.0
+    body_timeout: float = 60.0
+    reply_timeout: float = 60.0
     log_level: str = "info"
     log_sql: bool = False
     #: Whether a token is asked for; off only on loopback.
@@ -247,6 +251,9 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "lease": _number(float, 0.1, 3600.0),
     "while_used": _text,
     "max_content_length": _number(int, 1024, 2**31),
+    "head_timeout": _number(float, 0.1, 3600.0),
+    "body_timeout": _number(float, 0.1, 3600.0),
+    "reply_timeout": _number(float, 0.1, 3600.0),
     "log_level": _level,
     "log_sql": _flag,
     "auth": _flag,

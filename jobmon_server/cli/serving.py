@@ -19,7 +19,7 @@ from jobmon_server.config import LEVELS, Settings
 @click.option("--host", help="Default: 127.0.0.1; without --auth nothing but loopback is taken.")
 @click.option("--port", type=int, help="Default: 5070; 0 takes a free one.")
 @click.option("--workers", type=int, help="Processes. Default: 1 for SQLite, else one per CPU.")
-@click.option("--threads", type=int, help="Threads of a process. Default: 8.")
+@click.option("--threads", type=int, help="Threads of a process. Default: 16.")
 @click.option("--reaper-period", type=float, metavar="SECONDS", help="Default: 1.")
 @click.option("--while-used", metavar="FILE", help="End when nobody holds a shared lock on FILE any more.")
 @click.option(
