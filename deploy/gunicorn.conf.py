@@ -2,19 +2,17 @@
 
 from pathlib import Path
 
-# One process, many threads, blocking calls: a thread waits for the database, not for the network.
-worker_class = "jobmon_server.serving.keepalive_worker.LingeringWorker"
+# One process, an event loop for the network, many threads for the database: a slow client costs none of them.
+worker_class = "jobmon_server.serving.http_worker.HttpWorker"
 
 # Each worker opens its own database pool and its own reaper after the fork; nothing may be open before it.
 preload_app = False
 
 # Distributors and workers keep their connection; it must outlive their heartbeat or every beat pays a handshake.
 keepalive = 75
-# A connection held open costs a slot here, not a thread.
-worker_connections = 2000
 backlog = 1024
 
-# A worker that has not been able to accept for this long is wedged: it is killed and replaced.
+# A worker whose event loop has stood still for this long is wedged: it is killed and replaced.
 timeout = 60
 # A stop lets running requests end; what has not ended by then is rolled back by the database and reported again.
 graceful_timeout = 20
@@ -27,7 +25,3 @@ worker_tmp_dir = str(_MEMORY) if _MEMORY.is_dir() else None
 accesslog = None
 errorlog = "-"
 control_socket_disable = True
-
-# The API's lines are short; what is longer is not ours.
-limit_request_line = 8190
-limit_request_fields = 64

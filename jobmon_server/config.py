@@ -48,6 +48,10 @@ class Settings:
     cluster_patience: float = 86_400.0
     while_used: str = ""
     max_content_length: int = 64 * 1024 * 1024
+    #: Seconds in which a request's head and body must have come, and a reply must have been taken.
+    head_timeout: float = 10.0
+    body_timeout: float = 60.0
+    reply_timeout: float = 60.0
     log_level: str = "info"
     log_sql: bool = False
     #: Whose token is asked for: `local`, `tokens` or `none`; off loopback `tokens` alone.
@@ -281,6 +285,9 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "cluster_patience": _number(float, 0.0, LONGEST_EXPIRY),
     "while_used": _text,
     "max_content_length": _number(int, 1024, 2**31),
+    "head_timeout": _number(float, 0.1, 3600.0),
+    "body_timeout": _number(float, 0.1, 3600.0),
+    "reply_timeout": _number(float, 0.1, 3600.0),
     "log_level": _level,
     "log_sql": _flag,
     "auth": auth_setting.check_auth,

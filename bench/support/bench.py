@@ -186,7 +186,7 @@ def server_settings() -> dict[str, Any]:
     """Return how `jobmon-server serve` serves on this machine when nothing is said."""
     settings = Settings(database_url="mysql+pymysql://").completed(Path())
     return {
-        "server": "gunicorn gthread",
+        "server": "gunicorn with uvicorn",
         "workers": settings.workers,
         "threads": settings.threads,
         "reaper_period": settings.reaper_period,

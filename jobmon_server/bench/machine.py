@@ -19,6 +19,7 @@ LIBRARIES = (
     "sqlalchemy",
     "pymysql",
     "gunicorn",
+    "uvicorn",
     "requests",
 )
 

@@ -26,7 +26,7 @@ UNGUARDED = (
 @click.option("--host", help="Default: 127.0.0.1; nothing but loopback is taken without --auth tokens.")
 @click.option("--port", type=int, help="Default: 5070; 0 takes a free one.")
 @click.option("--workers", type=int, help="Processes. Default: 1 for SQLite, else one per CPU.")
-@click.option("--threads", type=int, help="Threads of a process. Default: 8.")
+@click.option("--threads", type=int, help="Threads of a process. Default: 16.")
 @click.option("--reaper-period", type=float, metavar="SECONDS", help="Default: 1.")
 @click.option(
     "--lost-contact",

@@ -23,6 +23,7 @@ from jobmon_server.config import Settings
 from jobmon_server.db.core import statement_log
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.serving.announcement import Announcement
+from jobmon_server.serving.http_worker import HttpWorker
 from jobmon_server.serving.server_file import ServerFile
 from jobmon_server.serving.while_used import WhileUsed
 from jobmon_server.shared_counters import SLOTS, Board, SharedCounters
@@ -46,7 +47,7 @@ class GunicornServer(Application):  # type: ignore[misc]
         self._board = Board(SLOTS)
         self._free = set(range(SLOTS))
         self._slot: int | None = None
-        self._worker: Any = None
+        self._worker: HttpWorker | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -99,7 +100,7 @@ class GunicornServer(Application):  # type: ignore[misc]
         if worker.tally_slot is not None:
             self._free.add(worker.tally_slot)
 
-    def _begin(self, worker: Any) -> None:
+    def _begin(self, worker: HttpWorker) -> None:
         """Know, in a worker, which it is, and let the arbiter's signals come."""
         self._worker = worker
         _listen_to_the_arbiter()

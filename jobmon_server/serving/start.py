@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import socket
 import sys
 
@@ -24,6 +25,7 @@ def serve(settings: Settings) -> None:
     """Serve until told to stop; exits the process. Raises ConfigurationError, AlreadyServed, WrongSchema."""
     log.configure(settings.log_level)
     settings.make_directory()
+    _allow_descriptors()
     server_file = _take(settings)
     if settings.auth == LOCAL:
         LocalToken.of(settings).make()
@@ -41,6 +43,12 @@ def serve(settings: Settings) -> None:
     gc.freeze()
     gc.enable()
     server.run()
+
+
+def _allow_descriptors() -> None:
+    """Let this process and its workers hold as many connections as the system allows at all."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _take(settings: Settings) -> ServerFile | None:
