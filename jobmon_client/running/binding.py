@@ -13,7 +13,9 @@ from jobmon_client.spec.definition import WorkflowDefinition, calls, checked
 def bind(api: Api, definition: WorkflowDefinition) -> int:
     """Bind the workflow and its tasks and return its id; a call that has to be repeated binds nothing twice."""
     checked(definition)
-    bound = api.bind_workflow(client_id="jobmon", request_id=str(uuid.uuid4()), **definition.payload())
+    bound = api.bind_workflow(
+        client_id="jobmon", request_id=str(uuid.uuid4()), **definition.payload_from_here()
+    )
     workflow_id = int(bound["workflow_id"])
     arrays: Sequence[Mapping[str, Any]] | None = [
         {"name": name, "max_concurrently_running": limit} for name, limit in definition.arrays.items()

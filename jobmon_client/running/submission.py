@@ -87,7 +87,7 @@ def submit(
             client_id=client_id,
             request_id=request_id,
             wait=wait,
-            **definition.payload(),
+            **definition.payload_from_here(),
         )
     names = (task.name for task in definition.tasks)
     return Submitted(

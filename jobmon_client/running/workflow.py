@@ -64,17 +64,14 @@ class Workflow:
         retry_delay: float | Mapping[str, float] | None = None,
         **defaults: Any,
     ) -> None:
-        """Take defaults for its tasks: any field of `task` but name, command and upstream. Raise InvalidDefinition.
+        """Take, beside its own fields, defaults for its tasks: any field of `task`. Raise InvalidDefinition.
 
         Args:
-            attributes: What is kept with it; JSON.
-            max_concurrently_running: How many tasks run at once; 0 pauses it.
             callback_url: Where the server tells how it ended.
-            expiry_seconds: How long it is kept once it has ended.
+            expiry_seconds: How long it is kept after its end.
             working_directory: Where commands run; where the caller stands when it is run if not given.
             environment: Variables that commands get beside those of their worker; no secrets: everybody can read them.
             retry_delay: Seconds from a failed attempt to the next, or `{"seconds": 10, "factor": 2, "jitter": 0.1}`.
-            defaults: Fields of `task`.
         """
         self.name = name
         given = {
@@ -83,16 +80,15 @@ class Workflow:
             "max_concurrently_running": max_concurrently_running,
             "callback_url": callback_url,
             "expiry_seconds": expiry_seconds,
-            "working_directory": None if working_directory is None else os.fspath(working_directory),
-            "environment": None if environment is None else dict(environment),
-            "retry_delay": dict(retry_delay) if isinstance(retry_delay, Mapping) else retry_delay,
+            "working_directory": working_directory and os.fspath(working_directory),
+            "environment": _written(environment),
+            "retry_delay": _written(retry_delay),
         }
         self._given = {key: value for key, value in given.items() if value is not None}
         self._defaults = defaults
         self._tasks: dict[str, TaskDefinition] = {}
         self._arrays: dict[str, int] = {}
-        #: The id that the server gave it; None before it was run.
-        self.workflow_id: int | None = None
+        self.workflow_id: int | None = None  # as the server gave it; None before it was run
         if problems := [*examine(WORKFLOW_FIELDS, self._given, ""), *examine(SHARED_FIELDS, defaults, "")]:
             raise InvalidDefinition(problems, f"workflow {name!r}")
 
@@ -290,7 +286,7 @@ def _quiet(chosen: config.Settings) -> None:
 
 
 def _written(attributes: Any) -> Any:
-    """Return attributes as JSON has them; what it does not have is left for the examination to name."""
+    """Return a value as JSON has it; what it does not have is left for the examination to name."""
     with suppress(NotJson):
         return plain(attributes)
     return attributes

@@ -175,9 +175,13 @@ class WorkflowDefinition:
     arrays: dict[str, int] = field(default_factory=dict)
 
     def payload(self) -> dict[str, Any]:
-        """Return what binding sends for the workflow itself: its commands run where the caller stands, unless it says where."""
-        given = {key: value for key in WORKFLOW_FIELDS if (value := getattr(self, key)) is not None}
+        """Return what the definition says of the workflow itself."""
+        return {key: value for key in WORKFLOW_FIELDS if (value := getattr(self, key)) is not None}
+
+    def payload_from_here(self) -> dict[str, Any]:
+        """Return what binding sends: commands run where the caller stands, unless the definition says where."""
         directory = absolute(self.working_directory or ".")
+        given = self.payload()
         return given if directory is None else {**given, "working_directory": directory}
 
     def on_cluster(self, cluster: str) -> WorkflowDefinition:
