@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +29,9 @@ class Instance:
     commands: list[dict[str, Any]] = field(default_factory=list)
     acknowledged: list[dict[str, Any]] = field(default_factory=list)
     takes_acknowledgements: bool = True
+    lost_contact: str = "continue"
+    heard_at: float = 0.0
+    unkillable: int = 0
 
     def tell(self, command_id: int, command: str, **arguments: Any) -> None:
         """Have its worker told until it acknowledges."""
@@ -126,6 +130,8 @@ class ScriptedServer:
             return self.batch(payload["reports"])
         if path == "/task_instance/log_report_by/batch":
             outcomes = [self.heartbeat(one) for one in payload["task_instance_ids"]]
+            for one in set(payload["task_instance_ids"]) & set(self.instances):
+                self.instances[one].unkillable += payload.get("unkillable", False)
             listed = [one for one in outcomes if one["outcome"] != "applied" or one.get("commands")]
             return 200, {"applied": sum(one["outcome"] == "applied" for one in outcomes), "outcomes": listed}
         kind, number, *report = path.strip("/").split("/")
@@ -150,7 +156,8 @@ class ScriptedServer:
             reply = self.report(report)
             applied += reply["outcome"] == "applied"
             target = wanted.get(report["report"], report.get("error_state"))
-            if reply["outcome"] != "applied" or reply["status"] != target or reply.get("commands"):
+            told = reply.get("commands") or reply.get("lost_contact") == "stop"
+            if reply["outcome"] != "applied" or reply["status"] != target or told:
                 outcomes.append({**reply, "position": position})
         return 200, {"applied": applied, "outcomes": outcomes}
 
@@ -171,7 +178,11 @@ class ScriptedServer:
         outcome = self.move(instance, report)
         if outcome == "applied":
             instance.holder = report["worker_id"]
-        return reply_of(outcome, instance, report)
+        reply = reply_of(outcome, instance, report)
+        if report["report"] == "log_running" and instance.status == "RUNNING":
+            instance.heard_at = time.time()
+            reply["lost_contact"] = instance.lost_contact
+        return reply
 
     def refused(self, report: dict[str, Any]) -> list[str]:
         """What is not taken: whole fields, or a member, as "metrics.load"."""
@@ -200,6 +211,7 @@ class ScriptedServer:
         if instance is None:
             return reply_of("unknown", None, report)
         instance.heartbeats += 1
+        instance.heard_at = time.time()
         if instance.status in ("RUNNING", "TRIAGING"):
             instance.status = "RUNNING"
             return reply_of("applied", instance, report)

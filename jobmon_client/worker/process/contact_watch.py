@@ -61,7 +61,7 @@ class ContactWatch:
             write(self._process, text)
         except BrokenPipeError:  # somebody killed it: the next has to know all
             log.warning("contact_watch_gone", pid=self._process.pid)
-            self._process.wait()
+            self.close()
             self._process = start()
             write(self._process, "".join(line for lines in self._known.values() for line in lines))
 

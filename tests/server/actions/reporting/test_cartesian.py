@@ -125,7 +125,8 @@ def check_rows(was: Rows, now: Rows, one: int, told: Tried, verdict: Verdict) ->
     if is_written:
         check_journal(journal_now[-1], instance, its_task, told, verdict)
     if verdict.outcome != "applied":
-        keeps_late_id = told.report == "log_distributor_id" and verdict.outcome != "invalid"
+        is_launch = told.report in {"log_distributor_id", "log_launched"}
+        keeps_late_id = is_launch and verdict.outcome != "invalid"
         changed = {key for key, value in instance.items() if instance_now[key] != value}
         assert changed <= ({"distributor_id", "updated_at", "report_by"} if keeps_late_id else set())
         assert its_task == task_now

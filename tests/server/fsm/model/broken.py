@@ -109,6 +109,11 @@ def queue_beside_the_stopped(task: Task, current: Instance | None) -> bool:
     return task.status in QUEUEABLE
 
 
+def without_contact(was: Locked, report: Report) -> Change:
+    """Whoever says so ends an attempt whose worker may still run it."""
+    return seen_as(was, report, in_contact=False)
+
+
 def queue_new_ones_only(task: Task, current: Instance | None) -> bool:
     """A task whose resources were scaled is never queued again."""
     return task.status is T.REGISTERING and (current is None or not current.is_live)
@@ -157,6 +162,9 @@ CASES = {
     ),
     "queue_beside_the_stopped": Broken(
         Core(may_queue=queue_beside_the_stopped), "two instances of one task are live", "| rerun"
+    ),
+    "without_contact": Broken(
+        Core(without_contact, stop=True), "two attempts run at once", "log_known_error"
     ),
     "queue_new_ones_only": Broken(
         Core(acts={}, may_queue=queue_new_ones_only),

@@ -121,6 +121,8 @@ class Explorer:
                 yield event._replace(place=len(instances)), (its_task, *instances, then)
         if sum(self._instances.values[one].is_live for one in instances) > 1:
             self._fail("two instances of one task are live", number)
+        if self.core.stop and rules.are_beside(self._instances.values[one] for one in instances):
+            self._fail("two attempts run at once", number)
 
     def _instance_changes(
         self, number: int, index: int, instance: int, task: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from jobmon_client.states import Outcome, Reporter
 from jobmon_client.states import TaskInstanceStatus as TI
@@ -11,7 +11,17 @@ from jobmon_server.fsm.consistent import CLOSED_AS, live_pairs
 from jobmon_server.fsm.plan import MAX_REFUNDS
 from jobmon_server.fsm.task import LIVE, QUEUEABLE, TASK
 from jobmon_server.fsm.task_instance import TASK_INSTANCE, WHEN_OVERDUE
-from tests.server.fsm.model.world import MAX_ATTEMPTS, WORKERS, Core, Instance, Step, Task, Worker, reaped
+from tests.server.fsm.model.world import (
+    MAX_ATTEMPTS,
+    WORKERS,
+    Core,
+    Instance,
+    Step,
+    Task,
+    Worker,
+    reaped,
+    waits_for_lapse,
+)
 
 #: Workers whose command runs, or ran to its end.
 STARTED = frozenset({Worker.TOLD, Worker.OK, Worker.FAILED})
@@ -113,8 +123,13 @@ def instance_faults(core: Core, one: Instance, task: Task) -> Iterator[str]:
     if one.is_live and one.status is not TI.QUEUED:
         if one.status not in WHEN_OVERDUE:
             yield "a live status has no step for a passed deadline"
-        elif reaped(core, one, task).outcome != Outcome.APPLIED:
+        elif not waits_for_lapse(one) and reaped(core, one, task).outcome != Outcome.APPLIED:
             yield "the reaper is refused: it is stuck when nobody speaks"
+
+
+def are_beside(instances: Iterable[Instance]) -> bool:
+    """Whether more than one command runs."""
+    return sum(state is Worker.TOLD for one in instances for state in one.workers) > 1
 
 
 def is_at_rest(instances: tuple[Instance, ...]) -> bool:

@@ -6,8 +6,9 @@ import pytest
 
 from jobmon_client.states import Outcome
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
-from tests.server.fsm.model.broken import CASES, Broken
+from tests.server.fsm.model.broken import ACTS, CASES, Broken
 from tests.server.fsm.model.explorer import Explorer
+from tests.server.fsm.model.world import Core
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +21,14 @@ def explored() -> Explorer:
 @pytest.mark.timeout(120)
 def test_no_rule_is_broken_in_any_state(explored: Explorer) -> None:
     assert explored.found is None, str(explored.found)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_with_stop_two_attempts_never_run_at_once() -> None:
+    """With one act alone: the whole world of this core is several times as big."""
+    found = Explorer(Core(stop=True, acts={"rerun": ACTS["rerun"]})).run().found
+    assert found is None, str(found)
 
 
 @pytest.mark.slow

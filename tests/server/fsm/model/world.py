@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from jobmon_client.states import Outcome, Reporter
+from jobmon_client.states import LostContact, Outcome, Reporter
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_client.states import TaskStatus as T
 from jobmon_server.actions.reporting import report_types
@@ -52,6 +52,8 @@ class Instance(NamedTuple):
     distributor: str | None = None
     orphan: bool = False
     requeue: bool = False
+    #: Whether `contact_until` lies ahead; None where no contact is kept.
+    contact: bool | None = None
     workers: tuple[Worker, Worker] = (Worker.IDLE, Worker.IDLE)
 
     @property
@@ -61,8 +63,8 @@ class Instance(NamedTuple):
 
     @property
     def row(self) -> tuple[Any, ...]:
-        """What the database holds of it."""
-        return self[:-1]
+        """What the database holds of it, but for what time alone changes."""
+        return self[:-2]
 
     def with_worker(self, index: int, state: Worker) -> Instance:
         """The instance after one of its workers went on by itself."""
@@ -92,7 +94,10 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Core:
-    """The functions under test; a test breaks one on purpose to see that the explorer finds it."""
+    """The functions under test; a test breaks one on purpose to see that the explorer finds it.
+
+    `stop` is the server's `lost_contact`: workers out of touch end their commands before `contact_until`.
+    """
 
     decide: Callable[[Locked, Report], Change] = decide
     decide_claim: Callable[[Locked, Report, str], Change] = decide_claim
@@ -102,6 +107,7 @@ class Core:
     may_queue: Callable[[Task, Instance | None], bool] = lambda task, current: (
         task.status in QUEUEABLE and (current is None or not current.is_live)
     )
+    stop: bool = False
 
 
 class Message(NamedTuple):
@@ -162,7 +168,7 @@ FROM_RECONCILER = [
 CLAIM = Report(TI.INSTANTIATED, By(Reporter.DISTRIBUTOR), 1.0)
 
 
-def locked(instance: Instance, task: Task, *, overdue: bool = False) -> Locked:
+def locked(instance: Instance, task: Task, *, overdue: bool = False, stop: bool = False) -> Locked:
     """The two rows as `db.pairs` returns them."""
     has_deadline = instance.is_live and instance.status is not TI.QUEUED
     pair = Pair(
@@ -176,10 +182,13 @@ def locked(instance: Instance, task: Task, *, overdue: bool = False) -> Locked:
         orphan=instance.orphan,
         requeue=instance.requeue,
         overdue=overdue,
+        in_contact=bool(instance.contact),
     )
+    until = None if instance.contact is None else NOW + SECOND if instance.contact else NOW - SECOND
     deadline = (NOW - SECOND if overdue else NOW + SECOND) if has_deadline else None
     increment = None if instance.distributor is None else 1.0
-    return Locked(1, 1, 1, 0, 1, pair, deadline, increment, instance.distributor, False, NOW)
+    row = Locked(1, 1, 1, 0, 1, pair, deadline, increment, instance.distributor, False, NOW)
+    return replace(row, contact_until=until, lost_contact=LostContact.STOP if stop else None)
 
 
 def written(change: Change, instance: Instance, task: Task) -> tuple[Instance, Task]:
@@ -190,6 +199,7 @@ def written(change: Change, instance: Instance, task: Task) -> tuple[Instance, T
         by=Reporter(columns.get("status_by", instance.by)),
         holder=columns.get("worker_id", instance.holder),
         distributor=columns.get("distributor", instance.distributor),
+        contact=True if "contact_until" in columns else instance.contact,
     )
     return after, Task(
         change.task.get("status", task.status),
@@ -200,7 +210,7 @@ def written(change: Change, instance: Instance, task: Task) -> tuple[Instance, T
 
 def delivered(core: Core, actor: str, message: Message, instance: Instance, task: Task) -> Step:
     """One message reaches the server."""
-    change = core.decide(locked(instance, task, overdue=message.overdue), message.report)
+    change = core.decide(locked(instance, task, overdue=message.overdue, stop=core.stop), message.report)
     then, its_task = written(change, instance, task)
     fault = _fault(core, message, change, then, its_task)
     return Step(actor, message.name, change.plan.outcome, then, its_task, change.plan.wanted, fault)
@@ -210,7 +220,7 @@ def _fault(core: Core, message: Message, change: Change, then: Instance, task: T
     """What is wrong with a change taken by itself."""
     if (change.report_by is not None) != (then.is_live and then.status is not TI.QUEUED):
         return "a deadline belongs to every live status but QUEUED, and to no other"
-    seen = locked(then, task)
+    seen = locked(then, task, stop=core.stop)
     if change.plan.applied and replace(followed(change).pair, overdue=False) != seen.pair:
         return "a batch plans on with another pair than the one in the database"
     is_sent = message.report.by.reporter is not Reporter.REAPER  # which looks again before each step
@@ -222,8 +232,10 @@ def _fault(core: Core, message: Message, change: Change, then: Instance, task: T
 def steps(core: Core, instance: Instance, task: Task) -> Iterator[Step]:
     """All that can happen next to one instance without an operator: messages in any order, again, and late."""
     yield from _claims(core, instance, task)
-    if instance.status in WHEN_OVERDUE:
+    if instance.status in WHEN_OVERDUE and not waits_for_lapse(instance):
         yield reaped(core, instance, task)
+    if instance.contact and instance.is_live:
+        yield lapsed(instance, task)
     if instance.distributor is None:  # nobody can know more of it than that it waits
         return
     for message in FROM_DISTRIBUTOR:
@@ -244,6 +256,19 @@ def _claims(core: Core, instance: Instance, task: Task) -> Iterator[Step]:
         yield Step(f"distributor {name}", "claim", change.plan.outcome, *written(change, instance, task))
 
 
+def waits_for_lapse(instance: Instance) -> bool:
+    """Whether only its holder may end it yet, as its passed deadline would."""
+    return bool(instance.contact) and WHEN_OVERDUE[instance.status] in TASK_INSTANCE.terminal
+
+
+def lapsed(instance: Instance, task: Task) -> Step:
+    """`contact_until` passes; before that a worker that is out of touch has ended its command."""
+    ended = [Worker.FAILED if one is Worker.TOLD else one for one in instance.workers]
+    actor = Reporter.REAPER.value if waits_for_lapse(instance) else "time"
+    then = instance._replace(contact=False, workers=(ended[0], ended[1]))
+    return Step(actor, "contact_until passes", "", then, task)
+
+
 def reaped(core: Core, instance: Instance, task: Task) -> Step:
     """The reaper finds the deadline passed."""
     wanted = WHEN_OVERDUE[instance.status]
@@ -259,7 +284,7 @@ def _of_worker(core: Core, index: int, instance: Instance, task: Task) -> Iterat
     for message in FROM_WORKER[index][state]:
         step = delivered(core, actor, message, instance, task)
         yield step
-        heard = _heard(state, message, step)
+        heard = _heard(core, state, message, step)
         if heard is not state:
             yield step._replace(
                 what=f"{step.what}, hears {step.instance.status}",
@@ -270,11 +295,12 @@ def _of_worker(core: Core, index: int, instance: Instance, task: Task) -> Iterat
         yield Step(actor, then, "", instance.with_worker(index, then), task)
 
 
-def _heard(state: Worker, message: Message, answer: Step) -> Worker:
+def _heard(core: Core, state: Worker, message: Message, answer: Step) -> Worker:
     """A worker's next state when it hears the answer; what is refused leaves it where it was, to ask again."""
     accepted = answer.outcome in {Outcome.APPLIED, Outcome.DUPLICATE}
     if state is Worker.IDLE and accepted and answer.instance.status is TI.RUNNING:
-        return Worker.TOLD
+        # An answer that came too late is no leave to start.
+        return Worker.TOLD if answer.instance.contact or not core.stop else Worker.UNABLE
     told_to_stop = answer.outcome == Outcome.UNTIMELY and answer.instance.status is TI.KILL_SELF
     if state is Worker.IDLE and told_to_stop:
         return Worker.KILLED
