@@ -16,6 +16,7 @@ from jobmon_client.worker.process.exit_status import ExitStatus
 from jobmon_client.worker.process.items import LogFiles, WorkItem, tail
 from jobmon_client.worker.reporting.pace import Pace
 
+MARKS = (b"JOBMON_TASK_INSTANCE_ID", result.VARIABLE.encode())
 BARE = ("stdout_log", "stderr_log", "usage")
 
 
@@ -26,7 +27,7 @@ class Phase(Enum):
     ASKED = auto()  # the server has been asked whether the command may start
     GRANTED = auto()  # it may; there is no slot yet
     RUNNING = auto()
-    LINGERING = auto()  # the leader is dead, told to; others of its group are still cleaning up
+    LINGERING = auto()  # its first process has ended; others of its are ended, or have their grace
     REPORTED = auto()  # dead; the server has not confirmed yet
 
 
@@ -78,12 +79,25 @@ class Job:
             return str(error)
         return None
 
-    def start(self, environment: Mapping[str, str]) -> Process:
-        """Start its command; raise OSError or ValueError if the system does not take it."""
+    def variables(self) -> dict[bytes, bytes]:
+        """Return the variables of its command's environment that are ours to say."""
+        files = {result.VARIABLE: self.files.result, result.PROGRESS: self.files.progress}
+        return {
+            **self.item.variables(),
+            **{name.encode(): os.fsencode(path) for name, path in files.items()},
+        }
+
+    def start(self, environment: Mapping[bytes, bytes], open_files: int | None) -> Process:
+        """Start its command, with this soft limit of open files; raise OSError or ValueError if the system does not take it."""
         result.prepare(self.files.result)
         result.prepare(self.files.progress)
-        files = {result.VARIABLE: str(self.files.result), result.PROGRESS: str(self.files.progress)}
-        return Process(self.item.command, {**environment, **self.item.variables(), **files}, self.files)
+        self.process = Process(self.item.command, environment, self.files, open_files)
+        return self.process
+
+
+def marks(variables: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return those of an attempt's variables that no other attempt on this machine has."""
+    return {name: variables[name] for name in MARKS if name in variables}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,23 +10,24 @@ from typing import Any
 import structlog
 
 from jobmon_client.api.replies import Reply
-from jobmon_client.config import Settings, command_environment
+from jobmon_client.config import Settings
 from jobmon_client.states import Outcome, TaskInstanceStatus
 from jobmon_client.worker.agent.changes import Change, Changes
 from jobmon_client.worker.agent.job import KILLED, EndOrder, Job, Phase, Reports, bare
+from jobmon_client.worker.agent.lingering import Lingering
 from jobmon_client.worker.agent.measuring import Measuring
 from jobmon_client.worker.agent.server_commands import ServerCommands, is_killed
 from jobmon_client.worker.agent.slots import Slots
-from jobmon_client.worker.process.command_process import live_groups, oom_kills
-from jobmon_client.worker.process.exit_status import CONFIRMED, LAST_REPORT, ExitStatus, judge, quoted
+from jobmon_client.worker.agent.starting import Starter, is_shortage
+from jobmon_client.worker.agent.verdicts import Verdicts
+from jobmon_client.worker.process.exit_status import CONFIRMED, LAST_REPORT, ExitStatus, quoted
+from jobmon_client.worker.process.families import Families
 from jobmon_client.worker.process.items import LogFiles, WorkItem, tail
-from jobmon_client.worker.process.process_watch import ProcessWatch
 from jobmon_client.worker.process.waiter import Waiter
 from jobmon_client.worker.reporting.reporter import ReportSender
 
 log = structlog.get_logger(__name__)
 
-LINGER_POLL = 0.05
 LIVE = frozenset({TaskInstanceStatus.RUNNING, TaskInstanceStatus.TRIAGING})
 BEFORE = frozenset({TaskInstanceStatus.QUEUED, TaskInstanceStatus.INSTANTIATED, TaskInstanceStatus.LAUNCHED})
 STARTED = frozenset({Outcome.APPLIED, Outcome.DUPLICATE})
@@ -41,7 +42,8 @@ class Supervisor:
         reports: Reports,
         reporter: ReportSender,
         waiter: Waiter,
-        watch: ProcessWatch,
+        families: Families,
+        starter: Starter,
     ) -> None:
         """Run up to `settings.concurrency` commands at once."""
         self.jobs: dict[int, Job] = {}
@@ -50,11 +52,12 @@ class Supervisor:
         self._reports = reports
         self._reporter = reporter
         self._waiter = waiter
-        self._watch = watch
-        self._environment = command_environment()
+        self._families = families
+        self._starter = starter
+        self._lingering = Lingering(families)
         self._slots = Slots(settings.concurrency)
         self.changes = Changes()
-        self._oom_kills = oom_kills()
+        self._verdicts = Verdicts()
         self._measuring = Measuring(settings, reports, self._send, self.obey)
         self._orders = ServerCommands(kill=self._kill, set_interval=self._pace, acknowledge=self._acknowledge)
 
@@ -66,16 +69,15 @@ class Supervisor:
 
     def timeout(self) -> float | None:
         """Return the seconds until something is due by the clock."""
-        if any(job.phase is Phase.LINGERING for job in self.running.values()):
-            return LINGER_POLL
+        waits = [one for one in (self._lingering.wait(), self._slots.wait()) if one is not None]
         due = [job.due for job in self.running.values() if job.due is not None]
-        waits = [max(0.0, min(due) - time.monotonic())] if due else []
+        waits += [max(0.0, min(due) - time.monotonic())] if due else []
         if self.running and (wait := self._measuring.wait()) is not None:
             waits.append(wait)
         return min(waits, default=None)
 
     def keep_time(self) -> None:
-        """End what is over its time limit, kill what is over its grace, and see which groups are gone."""
+        """End what is over its time limit, kill what is over its grace, and see of which commands nothing is left."""
         now = time.monotonic()
         for job in [one for one in self.running.values() if one.due is not None and one.due <= now]:
             if job.order is None:
@@ -85,11 +87,10 @@ class Supervisor:
                 job.process.signal_group(signal.SIGKILL)
                 job.due = None
         self._measuring.keep_time(self.running.values())
-        lingering = [job for job in self.running.values() if job.phase is Phase.LINGERING]
-        groups = live_groups() if lingering else set()
-        for job in lingering:
-            if job.due is None or job.process is None or job.process.pid not in groups:
-                self._gone(job)
+        for job in self._lingering.take_gone():
+            self._gone(job)
+        if self._slots.wait() == 0.0:
+            self._start_next()
 
     def ask_leave(self) -> None:
         """For each slot that is free, or soon will be, ask the server whether the next item may start."""
@@ -114,6 +115,7 @@ class Supervisor:
         for job in self.running.values():
             if job.process is not None:
                 job.process.signal_group(signal.SIGKILL)
+        self._families.kill_everything()
 
     # -- what happens to a job -------------------------------------------------------------------------------
 
@@ -165,14 +167,16 @@ class Supervisor:
 
     def _begin(self, job: Job) -> None:
         try:
-            job.process = process = job.start(self._environment)
+            process = self._starter.start(job)
         except (OSError, ValueError) as error:
-            self._slots.free(None)
-            self._report(
-                job, ExitStatus(TaskInstanceStatus.ERROR, f"the command could not be started: {error}")
-            )
+            if is_shortage(error):
+                log.warning("command_waits", task_instance_id=job.id, error=str(error))
+                self._slots.put_back(job)
+            else:
+                self._slots.free(None)
+                problem = f"the command could not be started: {error}"
+                self._report(job, ExitStatus(TaskInstanceStatus.ERROR, problem))
             return
-        self._watch.started(process.pid, job.id)
         job.phase = Phase.RUNNING
         job.due = None if job.item.time_limit is None else time.monotonic() + job.item.time_limit
         self.running[job.id] = job
@@ -232,21 +236,24 @@ class Supervisor:
                 self._end(job, order)
 
     def _end(self, job: Job, order: EndOrder) -> None:
-        """Ask the whole group to end, and give it its grace; one that has ended by itself is left its own verdict."""
+        """Ask all its processes to end, and give them their grace; one that has ended by itself is left its own verdict."""
         if job.phase is Phase.GRANTED:
             self._withdraw(job, order)
         elif job.process is not None and not job.process.exited():
             job.order = order
             job.due = time.monotonic() + self._settings.kill_grace
             job.process.signal_group(signal.SIGTERM)
+            self._families.signal(job.process.pid, signal.SIGTERM)
 
     def _exited(self, job: Job) -> None:
-        """Collect a leader; if it was told to end, the rest of its group has until the grace is over."""
+        """Collect the first process; if it was told to end, the others have until the grace is over, else they end now."""
         if job.process is None:
             return
         job.ended = job.process.collect(spare_group=job.order is not None)
-        if job.order is not None and job.due is not None and job.process.signal_group(0):
-            job.phase = Phase.LINGERING
+        if job.order is None:
+            job.due = None
+        if self._families.may_be_left(job.process.pid):
+            self._lingering.add(job)
         else:
             self._gone(job)
 
@@ -255,23 +262,13 @@ class Supervisor:
         del self.running[job.id]
         self._reports.pace.follow(self.running)
         if job.process is not None:
-            self._watch.ended(job.process.pid)
+            self._starter.forget(job)
             self._slots.free(job.process.wall_seconds)
         self._start_next()
         if job.order is None:
-            self._report(job, self._verdict(job))
+            self._report(job, self._verdicts.of(job))
         else:
             self._obeyed(job, job.order, quoted(job.order.reason, tail(job.files.stderr)))
-
-    def _verdict(self, job: Job) -> ExitStatus:
-        if job.ended is None:
-            raise RuntimeError(f"task instance {job.id} has not ended")
-        if job.ended.exit_code == 0:
-            if (problem := job.read_result()) is not None:
-                return ExitStatus(TaskInstanceStatus.ERROR, f"the command succeeded, but {problem}")
-            return ExitStatus(TaskInstanceStatus.DONE)
-        before, self._oom_kills = self._oom_kills, oom_kills()
-        return judge(job.ended, out_of_memory=self._oom_kills > before, stderr=tail(job.files.stderr))
 
     def _report(self, job: Job, verdict: ExitStatus) -> None:
         job.phase = Phase.REPORTED

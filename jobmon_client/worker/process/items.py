@@ -37,8 +37,8 @@ class WorkItem:
         """Return it as it goes over the pipe to an agent."""
         return asdict(self)
 
-    def variables(self) -> dict[str, str]:
-        """Return what the command's environment says about itself."""
+    def variables(self) -> dict[bytes, bytes]:
+        """Return what the command's environment says about itself: UTF-8, whatever the locale is."""
         named = {
             "JOBMON_TASK_INSTANCE_ID": self.task_instance_id,
             "JOBMON_TASK_ID": self.task_id,
@@ -47,12 +47,12 @@ class WorkItem:
             "JOBMON_TASK_NAME": self.name,
             "JOBMON_DISTRIBUTOR_ID": self.distributor_id,
         }
-        return {name: printable(value) for name, value in named.items() if value is not None}
+        return {name.encode(): in_utf_8(value) for name, value in named.items() if value is not None}
 
 
-def printable(value: object) -> str:
+def in_utf_8(value: object) -> bytes:
     """Return the text as an environment can hold it: no NUL, no lone surrogates."""
-    return str(value).replace("\0", "?").encode("utf-8", errors="replace").decode()
+    return str(value).replace("\0", "?").encode("utf-8", errors="replace")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,11 @@ class LogFiles:
     def progress(self) -> Path:
         """The file that the command may write to how far it is; its last line counts."""
         return self.stdout.with_suffix(".progress")
+
+    @property
+    def script(self) -> Path:
+        """The file that a command is run from if it is too long for an argument; removed when it has ended."""
+        return self.stdout.with_suffix(".sh")
 
     @classmethod
     def of(cls, item: WorkItem, log_dir: Path) -> Self:
