@@ -72,6 +72,8 @@ class Agent:
         reports = Reports(self.worker_id, pace)
         self._watch = ProcessWatch(spool_dir, self.worker_id, settings.log_dir)
         self._subreaper = subreaper
+        if subreaper is not None:
+            subreaper.exempt |= self._watch.pids
         families = Families(subreaper)
         starter = Starter(families, self._watch, open_files)
         self._supervisor = supervisor = Supervisor(

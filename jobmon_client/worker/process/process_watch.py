@@ -31,6 +31,11 @@ class ProcessWatch:
                 log.exception("groups_not_kept", directory=str(directory))
         self._guardian = Guardian(log_dir)
 
+    @property
+    def pids(self) -> set[int]:
+        """The processes that watch: children of ours that belong to no command."""
+        return {self._guardian.pid} if self._guardian.pid is not None else set()
+
     def started(self, pid: int, task_instance_id: int) -> None:
         """The leader of a group was started for this instance and is not collected."""
         self._guardian.watch(pid, task_instance_id)

@@ -5,7 +5,9 @@ it is in. The kernel gives it to that ancestor's main thread. Commands are start
 the children of one thread alone: so the main thread learns by one system call whether it has such children, and collects
 those that have ended without taking the exit code of a command from whoever waits for that.
 
-Whatever else the main thread starts, or was given by an earlier program in the same process, is to be named with `exempt`.
+Children that belong to no command, whoever starts them, are to be named in `exempt`; those that an earlier program in the
+same process had are in it. The main thread should have none of these: each makes `has_adopted` true, which costs a look at
+all processes for each command.
 """
 
 from __future__ import annotations

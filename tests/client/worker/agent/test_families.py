@@ -137,13 +137,14 @@ def test_exit_codes_and_zombies_are_collected_by_who_they_are_for(
     worker: Start, server: ScriptedServer
 ) -> None:
     process = worker("agent", "--concurrency", "4")
-    for number in range(1, 41):
+    for number in range(1, 21):
         server.add(number)
-    order(process, submit=[item(number, f"(setsid true &); exit {number}") for number in range(1, 41)])
+    order(process, submit=[item(number, f"(setsid true &); exit {number}") for number in range(1, 21)])
     eventually(lambda: all(one.status == "ERROR" for one in server.instances.values()), 120)
-    for number in range(1, 41):
+    for number in range(1, 21):
         assert f"exited with code {number}" in server.last(number)["error_description"]
     eventually(lambda: not zombies_of(process.pid), 20)
+    assert guardian_of(process.pid)
 
 
 def zombies_of(parent: int) -> list[str]:
