@@ -21,6 +21,8 @@ PREFIX = "JOBMON_"
 LONGEST_INCREMENT = 2_592_000.0
 MOST_DELAYS = 100
 LONGEST_RUN_SILENCE = 5.0
+SHORTEST_AGENT_PATIENCE = 10.0
+"""Seconds, where none are set."""
 SECRET = frozenset({"JOBMON_TOKEN", "JOBMON_TOKEN_FILE"})
 OURS = SECRET | {"JOBMON_PROFILE"}
 
@@ -45,6 +47,7 @@ class Settings:
     concurrency: int = 1
     kill_grace: float = 10.0
     metrics_interval: float = 60.0
+    agent_patience: float = 0.0
     log_level: str = "warning"
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -52,6 +55,11 @@ class Settings:
     def next_report_increment(self) -> float:
         """Seconds within which the server is promised to hear of us again."""
         return self.heartbeat_interval * self.report_by_factor
+
+    @property
+    def longest_agent_silence(self) -> float:
+        """Seconds that an agent may take to answer its distributor before it is ended."""
+        return self.agent_patience or max(SHORTEST_AGENT_PATIENCE, self.next_report_increment)
 
     @property
     def run_heartbeat_interval(self) -> float:
@@ -250,6 +258,10 @@ KNOWN: dict[str, tuple[Callable[[object], object], str]] = {
     "step_max_attempts": (whole, "a whole number from 1 to 10000"),
     "concurrency": (whole, "a whole number from 1 to 10000"),
     "metrics_interval": (number(0, 86_400), "seconds, from 0 (never) to 86400"),
+    "agent_patience": (
+        number(0, 86_400),
+        "seconds, from 0 (as long as the server waits for a heartbeat, at least 10) to 86400",
+    ),
     "kill_grace": (number(0, 3_600), "seconds, from 0 to 3600"),
     "log_level": (level, "debug, info, warning or error"),
 }

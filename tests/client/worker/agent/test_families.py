@@ -167,13 +167,10 @@ def test_a_worker_of_one_instance_leaves_nothing(
 def test_a_child_from_before_the_agent_is_left_alone(server: ScriptedServer, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     server.add(1, command="(setsid true &); exit 0")
+    options = f"--server-url {server.url} --log-dir {tmp_path}/logs --spool-dir {tmp_path}/spool"
+    agent = f"{sys.executable} -m jobmon_client.worker run --task-instance-id 1 {options}"
     launched = subprocess.run(
-        [
-            "/bin/sh",
-            "-c",
-            f"sleep 300 & echo $! > {pid}; exec {sys.executable} -m jobmon_client.worker run --task-instance-id 1"
-            f" --server-url {server.url} --log-dir {tmp_path}/logs --spool-dir {tmp_path}/spool",
-        ],
+        ["/bin/sh", "-c", f"sleep 300 & echo $! > {pid}; exec {agent}"],
         check=False,
         stdout=subprocess.DEVNULL,
     )
