@@ -145,7 +145,7 @@ def from_file(path: Path, environment: Mapping[str, str], *, asked: bool) -> dic
     """Return the content of the TOML file; it must exist if somebody named it."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if asked or environment.get("JOBMON_CONFIG_FILE"):
             raise BadSetting(f"config file {path} does not exist") from None
         return {}
@@ -164,7 +164,12 @@ def default_file(environment: Mapping[str, str]) -> Path:
 def home(environment: Mapping[str, str], variable: str, otherwise: str) -> Path:
     """Return the XDG directory, which counts only if it is absolute."""
     named = Path(environment.get(variable) or "")
-    return named if named.is_absolute() else Path(environment.get("HOME") or Path.home()) / otherwise
+    try:
+        return named if named.is_absolute() else Path(environment.get("HOME") or Path.home()) / otherwise
+    except RuntimeError:  # neither the environment nor the system knows one
+        raise BadSetting(
+            f"this user has no home directory: set HOME or {variable} to a directory that can be written"
+        ) from None
 
 
 def checked(name: str, value: object, origin: str) -> object:
@@ -174,7 +179,11 @@ def checked(name: str, value: object, origin: str) -> object:
     parse, allowed = KNOWN[name]
     try:
         return parse(value)
-    except (TypeError, ValueError):
+    except FileNotFoundError:
+        raise BadSetting(
+            f"setting {name!r} in {origin} is the relative path {value!r}, and the current directory does not exist any more"
+        ) from None
+    except (TypeError, ValueError, RuntimeError):
         raise BadSetting(f"setting {name!r} in {origin} is {value!r}; allowed: {allowed}") from None
 
 

@@ -110,7 +110,10 @@ class Settings:
         try:
             self.server_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise ConfigurationError(f"Cannot make {self.server_file.parent}: {error.strerror}.") from None
+            raise ConfigurationError(
+                f"Cannot make {self.server_file.parent}: {error.strerror};"
+                " JOBMON_DATA_DIR and JOBMON_DATABASE_URL say where files are kept."
+            ) from None
 
     @property
     def server_file(self) -> Path:
@@ -160,7 +163,7 @@ def _from_file(environ: Mapping[str, str]) -> dict[str, Any]:
     path = Path(named or _home(environ, "XDG_CONFIG_HOME", ".config") / "jobmon" / "server.toml")
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if named:
             raise ConfigurationError(f"JOBMON_SERVER_CONFIG_FILE: there is no file {path}.") from None
         return {}

@@ -28,6 +28,7 @@ from jobmon_client.config import Settings, command_environment
 from jobmon_client.errors import JobmonError, Unreachable
 from jobmon_client.http import Http
 from jobmon_client.loop import run_every
+from jobmon_client.places import has_no_directory, make, try_writing
 
 log = structlog.get_logger(__name__)
 
@@ -89,8 +90,7 @@ class EmbeddedServer:
 
     def __enter__(self) -> Self:
         """Find or start it; raise ServerMissing or ServerNotStarted."""
-        self._place.stem.parent.mkdir(parents=True, exist_ok=True)
-        self._place.data_dir.mkdir(parents=True, exist_ok=True)
+        self._make_places()
         # Before looking: a server that ends because nobody uses it decides so under this lock.
         self._held.enter_context(self._locked(self._place.file("users"), fcntl.LOCK_SH))
         try:
@@ -99,6 +99,12 @@ class EmbeddedServer:
             self._held.close()
             raise
         return self
+
+    def _make_places(self) -> None:
+        """Make the directories that it needs; raise BadSetting."""
+        make(self._place.data_dir, "data_dir")
+        if self._settings.database_url is not None:
+            make(self._place.stem.parent, "database_url")
 
     def __exit__(self, *_exception: object) -> None:
         """Use it no longer."""
@@ -173,6 +179,7 @@ class EmbeddedServer:
             return self._spawn(0)
 
     def _spawn(self, port: int) -> str:
+        try_writing(self._place.data_dir, "data_dir")
         command = [sys.executable, "-m", "jobmon_server", "serve", "--port", str(port)]
         command += ["--while-used", str(self.users_file)]
         # By the environment: a command line is everybody's to read, and the address may hold a password.
@@ -189,6 +196,8 @@ class EmbeddedServer:
                 stderr=output,
                 env=environment,
                 start_new_session=True,
+                # A directory that was deleted is none to start in.
+                cwd=self._place.data_dir if has_no_directory() else None,
             )
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
