@@ -24,6 +24,8 @@ MOST_DELAYS = 100
 LONGEST_RUN_SILENCE = 5.0
 FOUND = "found"
 """Origin of the `server_url` of a server that nobody named: it was found, or started, by the client."""
+SHORTEST_AGENT_PATIENCE = 10.0
+"""Seconds, where none are set."""
 SECRET = frozenset({"JOBMON_TOKEN", "JOBMON_TOKEN_FILE"})
 OURS = SECRET | {"JOBMON_PROFILE"}
 
@@ -50,6 +52,7 @@ class Settings:
     lost_contact_limit: float = 3_600.0
     cluster_patience: float = 86_400.0
     metrics_interval: float = 60.0
+    agent_patience: float = 0.0
     log_level: str = "warning"
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -66,6 +69,11 @@ class Settings:
     def next_report_increment(self) -> float:
         """Seconds within which the server is promised to hear of us again."""
         return self.heartbeat_interval * self.report_by_factor
+
+    @property
+    def longest_agent_silence(self) -> float:
+        """Seconds that an agent may take to answer its distributor before it is ended."""
+        return self.agent_patience or max(SHORTEST_AGENT_PATIENCE, self.next_report_increment)
 
     @property
     def run_heartbeat_interval(self) -> float:
@@ -182,7 +190,7 @@ def from_file(path: Path, environment: Mapping[str, str], *, asked: bool) -> dic
     """Return the content of the TOML file; it must exist if somebody named it."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if asked or environment.get("JOBMON_CONFIG_FILE"):
             raise BadSetting(f"config file {path} does not exist") from None
         return {}
@@ -212,7 +220,12 @@ def has_display() -> bool:
 def home(environment: Mapping[str, str], variable: str, otherwise: str) -> Path:
     """Return the XDG directory, which counts only if it is absolute."""
     named = Path(environment.get(variable) or "")
-    return named if named.is_absolute() else Path(environment.get("HOME") or Path.home()) / otherwise
+    try:
+        return named if named.is_absolute() else Path(environment.get("HOME") or Path.home()) / otherwise
+    except RuntimeError:  # neither the environment nor the system knows one
+        raise BadSetting(
+            f"this user has no home directory: set HOME or {variable} to a directory that can be written"
+        ) from None
 
 
 def checked(name: str, value: object, origin: str) -> object:
@@ -222,7 +235,11 @@ def checked(name: str, value: object, origin: str) -> object:
     parse, allowed = KNOWN[name]
     try:
         return parse(value)
-    except (TypeError, ValueError):
+    except FileNotFoundError:
+        raise BadSetting(
+            f"setting {name!r} in {origin} is the relative path {value!r}, and the current directory does not exist any more"
+        ) from None
+    except (TypeError, ValueError, RuntimeError):
         raise BadSetting(f"setting {name!r} in {origin} is {value!r}; allowed: {allowed}") from None
 
 
@@ -308,6 +325,10 @@ KNOWN: dict[str, tuple[Callable[[object], object], str]] = {
     "lost_contact_limit": (number(0, 2_592_000), "seconds, from 0 to 2592000"),
     "cluster_patience": (number(0, 2_592_000), "seconds, from 0 to 2592000"),
     "metrics_interval": (number(0, 86_400), "seconds, from 0 (never) to 86400"),
+    "agent_patience": (
+        number(0, 86_400),
+        "seconds, from 0 (as long as the server waits for a heartbeat, at least 10) to 86400",
+    ),
     "kill_grace": (number(0, 3_600), "seconds, from 0 to 3600"),
     "log_level": (level, "debug, info, warning or error"),
 }

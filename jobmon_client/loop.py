@@ -61,10 +61,19 @@ def run_paced(period: Callable[[], float], step: Callable[[], object], stop: Eve
 
 
 def stop_on_signals(stop: Event, *signals: signal.Signals) -> None:
-    """Set `stop` on SIGTERM and SIGINT, or on the signals given; call it from the main thread."""
+    """Set `stop` on SIGTERM, SIGINT and SIGHUP, or on the signals given; call it from the main thread.
+
+    A SIGHUP that is ignored, by `nohup` say, stays so.
+    """
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    for number in signals or (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
+    for number in signals or (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if not is_ignored_hangup(number):
+            signal.signal(number, handle)
+
+
+def is_ignored_hangup(number: signal.Signals) -> bool:
+    """Whether this is SIGHUP and this process was started to ignore it."""
+    return number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN

@@ -135,7 +135,10 @@ class Settings:
         try:
             make_directory(self.server_file.parent)
         except OSError as error:
-            raise ConfigurationError(f"Cannot make {self.server_file.parent}: {error.strerror}.") from None
+            raise ConfigurationError(
+                f"Cannot make {self.server_file.parent}: {error.strerror};"
+                " JOBMON_DATA_DIR and JOBMON_DATABASE_URL say where files are kept."
+            ) from None
 
     @property
     def server_file(self) -> Path:
@@ -205,7 +208,7 @@ def _from_file(environ: Mapping[str, str]) -> dict[str, Any]:
     path = Path(named or _home(environ, "XDG_CONFIG_HOME", ".config") / "jobmon" / "server.toml")
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if named:
             raise ConfigurationError(f"JOBMON_SERVER_CONFIG_FILE: there is no file {path}.") from None
         return {}

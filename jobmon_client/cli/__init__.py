@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 from jobmon_client import lazy_imports
@@ -10,8 +11,16 @@ from jobmon_client.lossy import lossy
 NEEDED = {"click", "rich", "yaml"}
 
 
+def say_all() -> None:
+    """Escape what the terminal's encoding lacks, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Run the command line; without the extra [cli] say what to install."""
+    say_all()
     # What is told on stderr stands beside the work: a full disk there ends no command.
     sys.stderr = lossy(sys.stderr)
     lazy_imports.load_structlog()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import click
@@ -33,6 +34,7 @@ from jobmon_client.errors import (
     UnknownCluster,
     Unreachable,
 )
+from jobmon_client.places import describe
 from jobmon_client.running.embedded import ServerMissing, ServerNotStarted
 from jobmon_client.spec.definition import InvalidDefinition
 
@@ -62,13 +64,20 @@ class ErrorGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
+        settings = None
         try:
-            log.configure(load({"profile": ctx.params.get("profile")}).log_level)
+            settings = load({"profile": ctx.params.get("profile")})
+            log.configure(settings.log_level)
             return super().invoke(ctx)
         except JobmonError as error:
             click.echo(f"jobmon: {error}", err=True)
             code = next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), FAILED)
             sys.exit(code)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # who read what we say has gone: click knows
+                raise
+            click.echo(f"jobmon: {describe(error, settings)}", err=True)
+            sys.exit(USAGE)
 
 
 @click.group(

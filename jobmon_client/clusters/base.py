@@ -18,9 +18,11 @@ setting `step_retry_delays`, `step_max_attempts` times. So a `submit` that raise
 know an item again by its `task_instance_id`. An `active` that raises is not taken for an empty answer: nothing is then
 said to be over.
 
-Two things are optional. A class attribute `workers_know_their_id = True` says that every worker reports its distributor
+Three things are optional. A class attribute `workers_know_their_id = True` says that every worker reports its distributor
 id with its first report, so that nobody has to repeat it. A method `kill()` ends all commands at once, unreported, where
-the workers are our own processes.
+the workers are our own processes. A method `lost()` returns, by the id of the instance, the ExitInfo of what has ended since
+it was last called without its worker's saying so, and of which nothing runs any more: it is reported at once, not at its
+deadline.
 """
 
 from __future__ import annotations
@@ -63,6 +65,14 @@ class Batch:
     queue: str
     requested_resources: Mapping[str, Any]
     items: tuple[Item, ...]
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds after which a command is ended as a RESOURCE_ERROR; None if no positive number was requested."""
+        found = self.requested_resources.get("time_limit")
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            return None
+        return float(found) if found > 0 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,7 @@ resources it knows `time_limit`, in seconds.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
 import socket
 import subprocess
 import threading
@@ -21,12 +18,13 @@ from typing import Any
 
 import structlog
 
+from jobmon_client.clusters.agent_pipe import AgentPipe
 from jobmon_client.clusters.base import Batch, ClusterContext, ExitInfo
-from jobmon_client.clusters.local_ids import agent_pid, is_agent
+from jobmon_client.clusters.local_ids import agent_pid, is_agent, works
 from jobmon_client.clusters.spare_agent import start_agent
 from jobmon_client.config import database_log_dir, spool_dir
 from jobmon_client.errors import ClusterError
-from jobmon_client.loop import Backoff
+from jobmon_client.loop import Backoff, run_every
 from jobmon_client.states import Proof, TaskInstanceStatus
 from jobmon_client.worker.process import orphans
 from jobmon_client.worker.process.items import WorkItem
@@ -36,6 +34,9 @@ log = structlog.get_logger(__name__)
 STOP_PATIENCE = 15.0
 LAST_WORDS = 2.0
 MOST = 500
+ASK_EVERY = 1.0
+SILENCE = 2.0
+"""Seconds without an answer after which an agent is given nothing more."""
 
 
 class LocalCluster:
@@ -48,10 +49,11 @@ class LocalCluster:
         self._context = context
         self._host = socket.gethostname()
         self._lock = threading.RLock()
-        self._agent: subprocess.Popen[str] | None = None
-        self._ending: subprocess.Popen[str] | None = None
+        self._agent: AgentPipe | None = None
+        self._ending: AgentPipe | None = None
         self._in_hand: dict[str, int] = {}
         self._lost: dict[str, str] = {}
+        self._untold: dict[int, ExitInfo] = {}
         self._listener: threading.Thread | None = None
         self._ends: deque[float] = deque()
         self._backoff = Backoff(0.2, 10.0)
@@ -69,6 +71,9 @@ class LocalCluster:
         with self._lock:
             self._stop.clear()
             self._living_agent()
+        threading.Thread(
+            target=run_every, args=(ASK_EVERY, self._ask, self._stop), name="agent pulse", daemon=True
+        ).start()
 
     def submit(self, batch: Batch) -> dict[int, str]:
         """Hand the items to the agent; each is accepted, and waits there for a free slot."""
@@ -87,7 +92,7 @@ class LocalCluster:
                     workflow_id=item.workflow_id,
                     workflow_run_id=item.workflow_run_id,
                     distributor_id=ids[item.array_step_id],
-                    time_limit=time_limit(batch),
+                    time_limit=batch.time_limit,
                     working_directory=item.working_directory,
                     environment=dict(item.environment),
                     attempt=item.attempt,
@@ -95,7 +100,7 @@ class LocalCluster:
                 for item in batch.items
             ]
             self._in_hand.update({ids[item.array_step_id]: item.task_instance_id for item in batch.items})
-            self._tell(agent, {"submit": work})
+            agent.tell({"submit": work})
             return ids
 
     def active(self, distributor_ids: Collection[str]) -> set[str]:
@@ -103,16 +108,16 @@ class LocalCluster:
         with self._lock:
             ours = {one for one in distributor_ids if one in self._in_hand}
             others = [one for one in distributor_ids if one not in ours and self._foreign(one)]
-        return ours | {one for one in others if is_agent(agent_pid(one))}
+        return ours | {one for one in others if works(agent_pid(one))}
 
     def cancel(self, distributor_ids: Collection[str]) -> None:
         """Have the agent end these; kill what an agent that is gone left running."""
         with self._lock:
             ours = [self._in_hand[one] for one in distributor_ids if one in self._in_hand]
             if ours and self._agent is not None:
-                self._tell(self._agent, {"cancel": ours})
+                self._agent.tell({"cancel": ours})
             others = [one for one in distributor_ids if one not in self._in_hand and self._foreign(one)]
-        orphans.kill([one for one in others if not is_agent(agent_pid(one))])
+        orphans.kill([one for one in others if not works(agent_pid(one))])
 
     def exit_info(self, distributor_id: str) -> ExitInfo | None:
         """Return what is known of an instance whose agent died; a living agent reports for itself.
@@ -129,13 +134,21 @@ class LocalCluster:
         # Our own child: we have its exit code, and have killed what it left.
         return None if message is None else ExitInfo(TaskInstanceStatus.UNKNOWN_ERROR, message, Proof.EXIT)
 
+    def lost(self) -> dict[int, ExitInfo]:
+        """Return what was in the hands of an agent that has died since the last call, by the instance: nothing of it runs."""
+        with self._lock:
+            untold, self._untold = self._untold, {}
+        return untold
+
     def capacity(self) -> int:
-        """Return how many more it takes: none while more than half of what it holds at most is in hand.
+        """Return how many more it takes: none while more than half of what it holds at most is in hand, or it is silent.
 
         Every slot has its next command then; who fills up after each end asks the server for crumbs.
         """
         with self._lock:
             most = self._most()
+            if self._agent is not None and self._agent.silent_seconds > SILENCE:
+                return 0
             return most - len(self._in_hand) if len(self._in_hand) <= most // 2 else 0
 
     def _most(self) -> int:
@@ -150,7 +163,7 @@ class LocalCluster:
         with self._lock:
             ours = [self._in_hand[one] for one in distributor_ids if one in self._in_hand]
             if ours and self._agent is not None:
-                self._tell(self._agent, {"check": ours})
+                self._agent.tell({"check": ours})
 
     def stop(self) -> None:
         """Have the agent end all commands and report it; after a bounded time kill it and them."""
@@ -161,12 +174,12 @@ class LocalCluster:
             left = list(self._in_hand)
         if agent is None:
             return
-        self._tell(agent, {"stop": True})
+        agent.tell({"stop": True})
         try:
             agent.wait(STOP_PATIENCE + self._context.settings.kill_grace)
         except subprocess.TimeoutExpired:
             log.warning("agent_killed", pid=agent.pid)
-            os.killpg(agent.pid, signal.SIGKILL)
+            agent.kill()
             agent.wait()
         orphans.kill(left)
         self._hear_out()
@@ -178,28 +191,38 @@ class LocalCluster:
             agent, self._agent = self._agent or self._ending, None
             left = list(self._in_hand)
         if agent is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(agent.pid, signal.SIGKILL)
+            agent.kill()
             agent.wait()
         orphans.kill(left)
         self._hear_out()
 
     # -- the agent -------------------------------------------------------------------------------------------
 
-    def _living_agent(self) -> subprocess.Popen[str]:
+    def _ask(self) -> None:
+        """Ask the agent whether it works; end one that has not answered for too long, so that others may have its work."""
+        agent, patience = self._agent, self._context.settings.longest_agent_silence
+        if agent is None or agent.is_dead:
+            return
+        if agent.silent_seconds > patience:
+            log.warning("agent_silent", pid=agent.pid, seconds=round(agent.silent_seconds, 1))
+            agent.kill(f"did not answer for {patience:g} seconds and was ended")
+        agent.ask()
+
+    def _living_agent(self) -> AgentPipe:
         if self._stop.is_set():
             raise ClusterError("the local cluster is being stopped")
-        if self._agent is None or self._agent.poll() is not None:
+        if self._agent is None or self._agent.is_dead:
             self._bury(self._agent)
             self._agent = self._start_agent()
         return self._agent
 
-    def _start_agent(self) -> subprocess.Popen[str]:
+    def _start_agent(self) -> AgentPipe:
         options, spare = self._options(), self._context.spare
         try:
-            agent = (spare and spare.take(options)) or start_agent(self._context.settings, options)
+            process = (spare and spare.take(options)) or start_agent(self._context.settings, options)
         except OSError as error:
             raise ClusterError(f"the agent could not be started: {error}") from error
+        agent = AgentPipe(process)
         self._listener = threading.Thread(
             target=self._listen, args=(agent,), name="local-cluster", daemon=True
         )
@@ -219,10 +242,13 @@ class LocalCluster:
         }
         return [str(part) for pair in options.items() if pair[1] is not None for part in pair]
 
-    def _listen(self, agent: subprocess.Popen[str]) -> None:
+    def _listen(self, agent: AgentPipe) -> None:
         """Follow what the agent says until it is gone."""
-        for line in agent.stdout or ():
+        for line in agent.process.stdout or ():
             said: Mapping[str, Any] = json.loads(line)
+            if "pong" in said:
+                agent.answered()
+                continue
             with self._lock:
                 for one in said["ended"]:
                     self._in_hand.pop(f"{self._host}:{agent.pid}:{one}", None)
@@ -231,17 +257,14 @@ class LocalCluster:
             if self.capacity():
                 self._context.on_change()
         agent.wait()
-        with self._lock:
-            for pipe in (agent.stdin, agent.stdout):
-                if pipe is not None:
-                    with contextlib.suppress(BrokenPipeError):
-                        pipe.close()
-            self._bury(agent)
+        while not self._bury(agent) and not self._stop.wait(ASK_EVERY):
+            log.warning("commands_not_ended", pid=agent.pid)
+        agent.close()
         self._context.on_change()
         if not self._stop.wait(self._backoff.next()):
             self._replace(agent)
 
-    def _replace(self, agent: subprocess.Popen[str]) -> None:
+    def _replace(self, agent: AgentPipe) -> None:
         """Start another agent, unless somebody was quicker; if that fails the next submit tries again."""
         with self._lock:
             if self._agent is agent and not self._stop.is_set():
@@ -255,27 +278,22 @@ class LocalCluster:
         if self._listener is not None:
             self._listener.join(LAST_WORDS)
 
-    def _bury(self, agent: subprocess.Popen[str] | None) -> None:
-        """Kill what a dead agent left running, and remember how it died."""
+    def _bury(self, agent: AgentPipe | None) -> bool:
+        """Kill what a dead agent left running, and remember how it died, once nothing runs; return whether that is so."""
         if agent is None:
-            return
+            return True
         mark = f"{self._host}:{agent.pid}:"
-        left = [one for one in self._in_hand if one.startswith(mark)]
-        orphans.kill(left)
-        message = f"the agent (pid {agent.pid}) that ran it ended with {agent.returncode}"
-        for one in left:
-            del self._in_hand[one]
-            self._lost[one] = message
-
-    def _tell(self, agent: subprocess.Popen[str], order: Mapping[str, Any]) -> None:
-        """Write one line; an agent that is gone is noticed by the thread that listens to it."""
-        if agent.stdin is None:
-            return
-        try:
-            agent.stdin.write(json.dumps(order) + "\n")
-            agent.stdin.flush()
-        except (BrokenPipeError, ValueError):
-            log.warning("agent_gone", pid=agent.pid)
+        with self._lock:
+            left = {one: number for one, number in self._in_hand.items() if one.startswith(mark)}
+            if not orphans.kill(left):
+                return False
+            message = f"the agent (pid {agent.pid}) that ran it {agent.end}"
+            for one, number in left.items():
+                del self._in_hand[one]
+                self._lost[one] = message
+                if not self._stop.is_set():
+                    self._untold[number] = ExitInfo(TaskInstanceStatus.UNKNOWN_ERROR, message)
+        return True
 
     def _foreign(self, distributor_id: str) -> bool:
         """Return whether it belongs to another agent of this machine, of which we know nothing."""
@@ -283,11 +301,3 @@ class LocalCluster:
         known = distributor_id in self._lost
         pid = agent_pid(distributor_id)
         return not known and pid is not None and pid != ours and distributor_id.startswith(f"{self._host}:")
-
-
-def time_limit(batch: Batch) -> float | None:
-    """Return the seconds after which a command is ended as a RESOURCE_ERROR; None if no positive number was requested."""
-    found = batch.requested_resources.get("time_limit")
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        return None
-    return float(found) if found > 0 else None

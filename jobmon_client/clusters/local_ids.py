@@ -17,3 +17,17 @@ def is_agent(pid: int | None) -> bool:
         return b"jobmon_client.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
+
+
+def works(pid: int | None) -> bool:
+    """Return whether this pid is an agent's that lives and was not stopped by a signal: a stopped one keeps nothing alive."""
+    try:
+        state = (
+            Path(f"/proc/{pid}/stat")
+            .read_text(encoding="utf-8", errors="replace")
+            .rpartition(")")[2]
+            .split()[0]
+        )
+    except (OSError, IndexError):
+        return False
+    return state not in {"T", "t"} and is_agent(pid)

@@ -22,7 +22,15 @@ from jobmon_client.clusters.base import Cluster, ExitInfo
 from jobmon_client.config import Settings
 from jobmon_client.distributor.backoff import FailureBackoff
 from jobmon_client.distributor.plugin_calls import asked
-from jobmon_client.distributor.steps import ATTEND, HELD, KEEP_ALIVE, WHEN_GIVEN_UP, Step, Watched
+from jobmon_client.distributor.steps import (
+    ATTEND,
+    HELD,
+    KEEP_ALIVE,
+    WHEN_GIVEN_UP,
+    Step,
+    Watched,
+    report_lost,
+)
 from jobmon_client.distributor.submission import Submitter
 from jobmon_client.errors import ClusterError, Unreachable
 from jobmon_client.loop import Backoff
@@ -72,6 +80,7 @@ class Distributor:
         self._tries = FailureBackoff(settings.step_retry_delays, settings.step_max_attempts)
         self._submitter = Submitter(api, cluster, cluster_name, settings.next_report_increment, self._tries)
         self._troubles: dict[int, str] = {}
+        self._lost: dict[int, ExitInfo] = {}
         self._spool_dir = spool_dir
         self._replay_at = 0.0
         self._attend_at = 0.0
@@ -112,6 +121,7 @@ class Distributor:
         if self._spool_dir is not None and now >= self._replay_at:
             self._replay_at = now + REPLAY_EVERY
             replay(self._api, self._spool_dir)
+        self._report_lost()
         self._submitter.submit_again()
         busy = self._claim() > 0
         if now >= self._attend_at:
@@ -125,6 +135,18 @@ class Distributor:
             if self._holds:
                 self.hold(self._watched(HELD))
         return busy
+
+    def _report_lost(self) -> None:
+        """Say at once what the cluster has lost, where it says so; what its workers had kept on disk goes first, and counts."""
+        lost = getattr(self._cluster, "lost", None)
+        if lost is not None:
+            self._lost |= lost()
+        if not self._lost:
+            return
+        if self._spool_dir is not None:
+            replay(self._api, self._spool_dir)
+        report_lost(self, self._lost)
+        self._lost = {}
 
     # -- claim, submit, record -------------------------------------------------------------------------------
 

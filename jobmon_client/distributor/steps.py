@@ -13,6 +13,8 @@ from jobmon_client.states import TaskInstanceStatus as Status
 
 KILLED = "the cluster confirms that it is gone"
 LOST = "the cluster no longer has it, and its worker said nothing of how it ended"
+#: What a report of a lost attempt adds; `{"kind": "infrastructure"}` gives the attempt back, where the server takes it.
+LOST_KIND: Mapping[str, str] = {}
 NEVER_SPOKE = "its deadline passed before a worker spoke, and the cluster no longer has it"
 
 
@@ -207,6 +209,20 @@ def _known(one: Watched, error_state: str, message: str, info: ExitInfo | None) 
         "error_message": message,
         **proof,
     }
+
+
+def report_lost(desk: StepContext, lost: Mapping[int, ExitInfo]) -> None:
+    """Say how attempts ended that the cluster lost, by their instance; nothing of them runs any more."""
+    desk.report(
+        {
+            "task_instance_id": one,
+            "report": "log_known_error",
+            "error_state": str(info.error_state),
+            "error_message": info.message,
+            **LOST_KIND,
+        }
+        for one, info in lost.items()
+    )
 
 
 def report_unknown(desk: StepContext, watched: Sequence[Watched], reason: str) -> None:

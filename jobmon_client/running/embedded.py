@@ -29,7 +29,8 @@ from jobmon_client.config import Settings, server_environment
 from jobmon_client.errors import JobmonError, Unreachable
 from jobmon_client.http import Http
 from jobmon_client.loop import run_every
-from jobmon_client.private_files import make_directory, open_bytes
+from jobmon_client.places import has_no_directory, make, try_writing
+from jobmon_client.private_files import open_bytes
 
 log = structlog.get_logger(__name__)
 
@@ -91,8 +92,7 @@ class EmbeddedServer:
 
     def __enter__(self) -> Self:
         """Find or start it; raise ServerMissing or ServerNotStarted."""
-        make_directory(self._place.stem.parent)
-        make_directory(self._place.data_dir)
+        self._make_places()
         # Before looking: a server that ends because nobody uses it decides so under this lock.
         self._held.enter_context(self._locked(self._place.file("users"), fcntl.LOCK_SH))
         try:
@@ -101,6 +101,12 @@ class EmbeddedServer:
             self._held.close()
             raise
         return self
+
+    def _make_places(self) -> None:
+        """Make the directories that it needs; raise BadSetting."""
+        make(self._place.data_dir, "data_dir")
+        if self._settings.database_url is not None:
+            make(self._place.stem.parent, "database_url")
 
     def __exit__(self, *_exception: object) -> None:
         """Use it no longer."""
@@ -175,6 +181,7 @@ class EmbeddedServer:
             return self._spawn(0)
 
     def _spawn(self, port: int) -> str:
+        try_writing(self._place.data_dir, "data_dir")
         command = [sys.executable, "-m", "jobmon_server", "serve", "--port", str(port)]
         command += ["--while-used", str(self.users_file)]
         # By the environment: a command line is everybody's to read, and the address may hold a password.
@@ -190,6 +197,8 @@ class EmbeddedServer:
                 stderr=output,
                 env=environment,
                 start_new_session=True,
+                # A directory that was deleted is none to start in.
+                cwd=self._place.data_dir if has_no_directory() else None,
             )
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:

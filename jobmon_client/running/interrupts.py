@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks for a clean end, the second for an end at once."""
+"""Ctrl-C, SIGTERM and SIGHUP: the first asks for a clean end, the second for an end at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from threading import Event
 from types import FrameType
 from typing import Any, Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from jobmon_client.loop import is_ignored_hangup
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
@@ -27,7 +29,8 @@ class Interrupts:
     def __enter__(self) -> Self:
         """Begin to catch."""
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+            caught = [number for number in SIGNALS if not is_ignored_hangup(number)]
+            self._before = {number: signal.signal(number, self._handle) for number in caught}
         threading.Thread(target=self._follow, name="interrupts", daemon=True).start()
         return self
 

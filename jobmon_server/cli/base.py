@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,16 +22,28 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+ADVICE = "JOBMON_DATA_DIR and JOBMON_DATABASE_URL say where files are kept"
+
+
 class CommandGroup(click.Group):
     """A group whose commands end with our errors' exit codes, and a sentence instead of a traceback."""
 
     def invoke(self, context: click.Context) -> Any:
-        """Run the command."""
+        """Run the command; what the terminal's encoding lacks is escaped."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(context)
         except JobmonServerError as error:
             click.echo(f"jobmon-server: {error.message}", err=True)
             context.exit(error.exit_code)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # who read what we say has gone: click knows
+                raise
+            where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+            click.echo(f"jobmon-server: {where}{error.strerror or error}; {ADVICE}", err=True)
+            context.exit(2)
 
 
 def database_option(function: Function) -> Function:

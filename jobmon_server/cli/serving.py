@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import threading
+from pathlib import Path
 from typing import Any
 
 import click
@@ -42,6 +44,10 @@ def serve(**flags: Any) -> None:
     settings = load_settings(flags)
     if settings.auth == NONE:
         click.echo(UNGUARDED, err=True)
+    try:
+        Path.cwd()
+    except OSError:  # it was deleted: what is imported below asks for it, and nothing of ours needs it
+        os.chdir("/")
     gc.disable()  # what is loaded stays; `serve` enables it when all is there
     lazy_imports.load_structlog()
     # Of what Flask, Werkzeug and gunicorn import: error pages that are not ours, their own command lines.
@@ -76,9 +82,10 @@ def reap(once: bool, **flags: Any) -> None:
 
 
 def set_at_a_signal(stop: threading.Event) -> None:
-    """Set the event at the first SIGTERM or SIGINT."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    """Set the event at the first SIGTERM, SIGINT or SIGHUP."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` had it ignored
+            signal.signal(number, lambda *_: stop.set())
 
 
 COMMANDS = (serve, reap)

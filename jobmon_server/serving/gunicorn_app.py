@@ -139,11 +139,18 @@ class GunicornServer(Application):  # type: ignore[misc]
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
-    """gunicorn's, but an interrupt from the keyboard is as polite as SIGTERM."""
+    """gunicorn's, but an interrupt from the keyboard and a terminal that closes are as polite as SIGTERM."""
+
+    is_hangup_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 
     def handle_int(self) -> None:
         """Let running requests end."""
         self.handle_term()
+
+    def handle_hup(self) -> None:
+        """Let running requests end, unless SIGHUP was ignored when we were started (`nohup`)."""
+        if not self.is_hangup_ignored:
+            self.handle_term()
 
     def spawn_worker(self) -> Any:
         """Fork a worker that cannot lose a SIGTERM: one that comes before it listens to signals waits until it does."""
@@ -155,6 +162,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
 
 
 def _listen_to_the_arbiter() -> None:
-    """Ctrl-C reaches the whole process group and the arbiter alone acts on it; what it has sent meanwhile comes now."""
+    """What a terminal sends reaches the whole process group and the arbiter alone acts on it; what it has sent comes now."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})

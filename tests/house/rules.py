@@ -32,6 +32,7 @@ MAY_CATCH_ALL = (
     "jobmon_client/distributor/service.py",
     "jobmon_client/loop.py",
     "jobmon_client/worker/agent/agent.py",
+    "jobmon_client/worker/process/waiter.py",
     "jobmon_client/worker/reporting/reporter.py",
     "jobmon_server/background/leader_job.py",
 )

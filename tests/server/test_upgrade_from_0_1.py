@@ -15,7 +15,7 @@ from jobmon_server.actions.admin.tokens import create_token
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema import lifecycle
 from jobmon_server.migrations import configuration
-from tests.server.test_serve import run
+from tests.server.serving.test_serve import run
 from tests.support.server import serve
 
 TOKEN = "jm_of_0_1"

@@ -22,9 +22,12 @@ from jobmon_client.config import Settings
 from jobmon_client.http import Http
 from jobmon_client.worker.agent.changes import Change
 from jobmon_client.worker.agent.job import Reports, unkillable
+from jobmon_client.worker.agent.starting import Starter
 from jobmon_client.worker.agent.supervisor import Supervisor
+from jobmon_client.worker.process.families import Families
 from jobmon_client.worker.process.items import WorkItem
 from jobmon_client.worker.process.process_watch import ProcessWatch
+from jobmon_client.worker.process.subreaper import Subreaper
 from jobmon_client.worker.process.waiter import Waiter
 from jobmon_client.worker.reporting.heartbeat import Heartbeats
 from jobmon_client.worker.reporting.pace import Pace
@@ -48,10 +51,14 @@ class Agent:
         worker_id: str | None = None,
         spool_dir: Path | None = None,
         last_patience: float = 600.0,
+        subreaper: Subreaper | None = None,
+        open_files: int | None = None,
     ) -> None:
         """Report to `settings.server_url`; `changed` is called in the agent's thread.
 
-        After `finish`, an agent that has a spool waits for a missing server `last_patience` seconds and no longer.
+        After `finish`, an agent that has a spool waits for a missing server `last_patience` seconds and no longer. A
+        `subreaper` is to be served by the main thread until the agent has ended. Commands get `open_files` as their soft
+        limit of open files, None for ours.
         """
         self.worker_id = worker_id or str(uuid.uuid4())
         self._settings = settings
@@ -64,9 +71,14 @@ class Agent:
         self._reporter = ReportSender(self._api(settings.request_timeout, 0.0), spool=spool)
         pace = Pace(settings)
         reports = Reports(self.worker_id, pace)
-        self._watch = ProcessWatch(spool_dir, self.worker_id)
+        self._watch = ProcessWatch(spool_dir, self.worker_id, settings.log_dir)
+        self._subreaper = subreaper
+        if subreaper is not None:
+            subreaper.exempt |= self._watch.pids
+        families = Families(subreaper)
+        starter = Starter(families, self._watch, open_files, settings.server_url)
         self._supervisor = supervisor = Supervisor(
-            settings, reports, self._reporter, self._waiter, self._watch
+            settings, reports, self._reporter, self._waiter, families, starter
         )
         self._heartbeats = Heartbeats(
             self._api(min(settings.request_timeout, pace.increment / 2), settings.heartbeat_interval / 2),
@@ -104,6 +116,10 @@ class Agent:
     def check(self, ids: Iterable[int]) -> None:
         """Ask the server at once what it wants of these."""
         self._heartbeats.check(ids)
+
+    def answer(self, call: Callable[[], None]) -> None:
+        """Have this called in the agent's thread, which shows that it works."""
+        self._waiter.post(call)
 
     def finish(self) -> None:
         """Finish what was accepted, then end."""
@@ -154,6 +170,8 @@ class Agent:
         unsent = self._reporter.stop(patience)
         log.info("agent_ended", unsent_reports=unsent, abandoned=len(self._supervisor.jobs))
         self._finished.set()
+        if self._subreaper is not None:
+            self._subreaper.wake()
 
     def _over(self) -> bool:
         gave_up = self._give_up_at is not None and time.monotonic() >= self._give_up_at

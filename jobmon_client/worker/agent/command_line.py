@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
-import resource
 import signal
 import sys
 import threading
@@ -18,9 +17,9 @@ from jobmon_client.loop import stop_on_signals
 from jobmon_client.private_files import open_text
 from jobmon_client.worker.agent.agent import Agent
 from jobmon_client.worker.agent.pipe import follow, write_change
-from jobmon_client.worker.agent.single import run_one
-
-SPARE_DESCRIPTORS = 256
+from jobmon_client.worker.agent.single import attend, run_one
+from jobmon_client.worker.agent.starting import make_room
+from jobmon_client.worker.process.subreaper import adopt
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,26 +43,18 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def make_room(concurrency: int) -> None:
-    """Raise the limit of open files if that many commands need it: each is watched through a descriptor."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = concurrency + SPARE_DESCRIPTORS
-    if 0 <= soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed if hard < 0 else min(needed, hard), hard))
-
-
 def run_agent(settings: config.Settings, spool: Path) -> int:
     """Serve the parent until it says stop or is gone; Ctrl-C at its terminal is its business."""
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    stop_on_signals(stop, signal.SIGTERM)
-    make_room(settings.concurrency)
-    agent = Agent(settings, changed=write_change, spool_dir=spool)
+    stop_on_signals(stop, signal.SIGTERM, signal.SIGHUP)
+    subreaper = adopt()
+    open_files, watchable = make_room()
+    settings = replace(settings, concurrency=min(settings.concurrency, watchable))
+    agent = Agent(settings, changed=write_change, spool_dir=spool, subreaper=subreaper, open_files=open_files)
     agent.start()
     threading.Thread(target=follow, args=(agent, sys.stdin), name="orders", daemon=True).start()
-    while not agent.wait(0.2):
-        if stop.is_set():
-            agent.stop()
+    attend(agent, subreaper, stop)
     return 0
 
 

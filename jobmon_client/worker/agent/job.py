@@ -14,10 +14,11 @@ from jobmon_client.worker.process import result
 from jobmon_client.worker.process.command_process import Ended, Process
 from jobmon_client.worker.process.exit_status import ExitStatus
 from jobmon_client.worker.process.items import LogFiles, WorkItem, tail
-from jobmon_client.worker.process.variables import variables
+from jobmon_client.worker.process.variables import RESULT_FILE
 from jobmon_client.worker.process.working_directory import standing_in
 from jobmon_client.worker.reporting.pace import Pace
 
+MARKS = (b"JOBMON_TASK_INSTANCE_ID", RESULT_FILE.encode())
 BARE = ("stdout_log", "stderr_log", "usage")
 
 
@@ -28,7 +29,7 @@ class Phase(Enum):
     ASKED = auto()  # the server has been asked whether the command may start
     GRANTED = auto()  # it may; there is no slot yet
     RUNNING = auto()
-    LINGERING = auto()  # the leader is dead, told to; others of its group are still cleaning up
+    LINGERING = auto()  # its first process has ended; others of its are ended, or have their grace
     REPORTED = auto()  # dead; the server has not confirmed yet
 
 
@@ -90,13 +91,24 @@ class Job:
             return str(error)
         return None
 
-    def start(self, environment: Mapping[str, str], server_url: str | None) -> Process:
-        """Start its command; raise OSError or ValueError if the system does not take it."""
+    def start(
+        self, inherited: Mapping[bytes, bytes], own: Mapping[bytes, bytes], open_files: int | None
+    ) -> Process:
+        """Start its command, with this soft limit of open files; raise OSError or ValueError if the system does not take it.
+
+        `own` are the variables of its environment that are ours to say.
+        """
         result.prepare(self.files.result)
         result.prepare(self.files.progress)
-        own = variables(self.item, self.files, server_url)
+        environment = self.item.whole_environment(inherited, own)
         with standing_in(self.item.working_directory):
-            return Process(self.item.command, self.item.whole_environment(environment, own), self.files)
+            self.process = Process(self.item.command, environment, self.files, open_files)
+        return self.process
+
+
+def marks(variables: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return those of an attempt's variables that no other attempt on this machine has."""
+    return {name: variables[name] for name in MARKS if name in variables}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -29,7 +29,9 @@ def follow(agent: Agent, lines: Iterable[str]) -> None:
 
 
 def obey(agent: Agent, order: dict[str, Any]) -> None:
-    """Do what one line says: `submit` items, `cancel` or `check` ids, `stop`."""
+    """Do what one line says: `submit` items, `cancel` or `check` ids, `stop`; answer a `ping` from the agent's own thread."""
+    if order.get("ping"):
+        agent.answer(lambda: write({"pong": True}))
     if items := order.get("submit"):
         agent.submit(WorkItem.from_json(item) for item in items)
     if ids := order.get("cancel"):
@@ -42,7 +44,11 @@ def obey(agent: Agent, order: dict[str, Any]) -> None:
 
 def write_change(change: Change) -> None:
     """Write one line with the ids of what started and of what ended; a parent that is gone hears nothing."""
-    said = {"started": [job.id for job in change.started], "ended": [job.id for job in change.ended]}
+    write({"started": [job.id for job in change.started], "ended": [job.id for job in change.ended]})
+
+
+def write(said: Mapping[str, Any]) -> None:
+    """Write one line; called from the agent's thread alone."""
     try:
         sys.stdout.write(json.dumps(said) + "\n")
         sys.stdout.flush()

@@ -13,7 +13,10 @@ from jobmon_client.worker.agent.agent import Agent
 from jobmon_client.worker.agent.changes import Change
 from jobmon_client.worker.agent.job import Job
 from jobmon_client.worker.process.items import WorkItem, merged_environment
+from jobmon_client.worker.process.subreaper import Subreaper, adopt
 
+TICK = 0.2
+"""Seconds between two looks whether a signal came."""
 DONE, FAILED, TOLD_TO_STOP = 0, 1, 3
 
 
@@ -54,14 +57,22 @@ def run_one(
     api = Api(Http(settings.server_url or "", budget=None, stop=stop, credentials=Credentials.of(settings)))
     item = make_item(api, task_instance_id, distributor_id)
     api.close()
-    agent = Agent(settings, changed=changed, spool_dir=spool_dir)
+    subreaper = adopt()
+    agent = Agent(settings, changed=changed, spool_dir=spool_dir, subreaper=subreaper)
     agent.start()
     agent.submit([item])
     agent.finish()
-    while not agent.wait(0.2):
+    attend(agent, subreaper, stop)
+    return exit_code(over[0]) if over else FAILED
+
+
+def attend(agent: Agent, subreaper: Subreaper | None, stop: threading.Event) -> None:
+    """Wait in the main thread until the agent has ended; have it stop once `stop` is set."""
+    while not agent.wait(0 if subreaper is not None else TICK):
+        if subreaper is not None:
+            subreaper.serve(TICK)
         if stop.is_set():
             agent.stop()
-    return exit_code(over[0]) if over else FAILED
 
 
 def exit_code(job: Job) -> int:

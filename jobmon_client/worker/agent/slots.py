@@ -12,6 +12,8 @@ FARTHEST_AHEAD = 100
 """Commands that may have leave and no slot: to the server they run already, and if the agent dies each has lost an attempt."""
 ROUNDS = 2
 """A report waits for the call that is under way, and then for its own."""
+SHORTAGE_PAUSE = 1.0
+"""Seconds."""
 WEIGHT = 0.2
 """Of the last command, in the mean of their seconds."""
 
@@ -34,6 +36,7 @@ class Slots:
         self._busy = 0
         self._seconds: float | None = None
         self._ahead = 0
+        self._short_until: float | None = None
 
     def add(self, job: Job) -> None:
         """It waits from now on."""
@@ -63,6 +66,9 @@ class Slots:
 
     def next_to_start(self) -> Job | None:
         """Return the next that has leave, and give it a slot; None if it has to wait for one."""
+        if self.wait():
+            return None
+        self._short_until = None
         if not self.granted or self._busy >= self._number:
             return None
         self._busy += 1
@@ -71,9 +77,22 @@ class Slots:
     def free(self, seconds: float | None) -> None:
         """One slot is free again; its command took so many seconds, None if it could not be started."""
         self._busy -= 1
+        self._short_until = None
         if seconds is not None:
             known = seconds if self._seconds is None else self._seconds
             self._seconds = known + WEIGHT * (seconds - known)
+
+    def put_back(self, job: Job) -> None:
+        """The machine lacks what it takes to start it: it is the next again, when another has ended or after a moment."""
+        self._busy -= 1
+        self.granted = {job.id: job, **self.granted}
+        self._short_until = self._clock() + SHORTAGE_PAUSE
+
+    def wait(self) -> float | None:
+        """Return the seconds for which nothing is started because the last could not be; None if there is no reason to wait."""
+        if self._short_until is None:
+            return None
+        return max(0.0, self._short_until - self._clock())
 
     def withdraw(self, job: Job) -> None:
         """One that has not started is not to start."""

@@ -10,25 +10,25 @@ from typing import Any
 import structlog
 
 from jobmon_client.api.replies import Reply
-from jobmon_client.config import Settings, command_environment
+from jobmon_client.config import Settings
 from jobmon_client.states import Outcome, TaskInstanceStatus
 from jobmon_client.worker.agent.changes import Changes
 from jobmon_client.worker.agent.contact import HEARD, OUT_OF_TOUCH, Contacts
 from jobmon_client.worker.agent.job import KILLED, EndOrder, Job, Phase, Reports, bare
+from jobmon_client.worker.agent.lingering import Lingering
 from jobmon_client.worker.agent.measuring import Measuring
 from jobmon_client.worker.agent.server_commands import ServerCommands, is_killed
 from jobmon_client.worker.agent.slots import Slots
+from jobmon_client.worker.agent.starting import Starter, is_shortage
 from jobmon_client.worker.agent.verdicts import Verdicts
-from jobmon_client.worker.process.command_process import live_groups
 from jobmon_client.worker.process.exit_status import CONFIRMED, LAST_REPORT, ExitStatus, quoted
+from jobmon_client.worker.process.families import Families
 from jobmon_client.worker.process.items import LogFiles, WorkItem, tail
-from jobmon_client.worker.process.process_watch import ProcessWatch
 from jobmon_client.worker.process.waiter import Waiter
 from jobmon_client.worker.reporting.reporter import ReportSender
 
 log = structlog.get_logger(__name__)
 
-LINGER_POLL = 0.05
 LIVE = frozenset({TaskInstanceStatus.RUNNING, TaskInstanceStatus.TRIAGING})
 BEFORE = frozenset({TaskInstanceStatus.QUEUED, TaskInstanceStatus.INSTANTIATED, TaskInstanceStatus.LAUNCHED})
 
@@ -42,7 +42,8 @@ class Supervisor:
         reports: Reports,
         reporter: ReportSender,
         waiter: Waiter,
-        watch: ProcessWatch,
+        families: Families,
+        starter: Starter,
     ) -> None:
         """Run up to `settings.concurrency` commands at once."""
         self.jobs: dict[int, Job] = {}
@@ -51,8 +52,9 @@ class Supervisor:
         self._reports = reports
         self._reporter = reporter
         self._waiter = waiter
-        self._watch = watch
-        self._environment = command_environment()
+        self._families = families
+        self._starter = starter
+        self._lingering = Lingering(families)
         self._slots = Slots(settings.concurrency)
         self.changes = Changes()
         self.contacts = Contacts(settings.kill_grace, self._held)
@@ -73,16 +75,15 @@ class Supervisor:
 
     def timeout(self) -> float | None:
         """Return the seconds until something is due by the clock."""
-        if any(job.phase is Phase.LINGERING for job in self.running.values()):
-            return LINGER_POLL
+        waits = [one for one in (self._lingering.wait(), self._slots.wait()) if one is not None]
         due = [job.due for job in self.running.values() if job.due is not None]
-        waits = [max(0.0, min(due) - time.monotonic())] if due else []
+        waits += [max(0.0, min(due) - time.monotonic())] if due else []
         measured = self._measuring.wait() if self.running else None
         waits += [one for one in (self.contacts.timeout(self.running.values()), measured) if one is not None]
         return min(waits, default=None)
 
     def keep_time(self) -> None:
-        """End what is over its time limit, kill what is over its grace, and see which groups are gone."""
+        """End what is over its time limit, kill what is over its grace, and see of which commands nothing is left."""
         now = time.monotonic()
         self.contacts.end_lost(self.running.values(), self._end)
         for job in [one for one in self.running.values() if one.due is not None and one.due <= now]:
@@ -93,11 +94,10 @@ class Supervisor:
                 job.process.signal_group(signal.SIGKILL)
                 job.due = None
         self._measuring.keep_time(self.running.values())
-        lingering = [job for job in self.running.values() if job.phase is Phase.LINGERING]
-        groups = live_groups() if lingering else set()
-        for job in lingering:
-            if job.due is None or job.process is None or job.process.pid not in groups:
-                self._gone(job)
+        for job in self._lingering.take_gone():
+            self._gone(job)
+        if self._slots.wait() == 0.0:
+            self._start_next()
 
     def ask_leave(self) -> None:
         """For each slot that is free, or soon will be, ask the server whether the next item may start."""
@@ -122,6 +122,7 @@ class Supervisor:
         for job in self.running.values():
             if job.process is not None:
                 job.process.signal_group(signal.SIGKILL)
+        self._families.kill_everything()
 
     def accept(self, items: Iterable[WorkItem]) -> None:
         """Take the items that are not in hand already."""
@@ -175,15 +176,17 @@ class Supervisor:
             self._obeyed(job, OUT_OF_TOUCH, f"{OUT_OF_TOUCH.reason} before it started")
             return
         try:
-            job.process = process = job.start(self._environment, self._settings.server_url)
+            process = self._starter.start(job)
         except (OSError, ValueError) as error:
-            self._slots.free(None)
-            self._report(
-                job, ExitStatus(TaskInstanceStatus.ERROR, f"the command could not be started: {error}")
-            )
+            if is_shortage(error):
+                log.warning("command_waits", task_instance_id=job.id, error=str(error))
+                self._slots.put_back(job)
+            else:
+                self._slots.free(None)
+                problem = f"the command could not be started: {error}"
+                self._report(job, ExitStatus(TaskInstanceStatus.ERROR, problem))
             return
         self.contacts.started(job)
-        self._watch.started(process.pid, job.id)
         job.phase = Phase.RUNNING
         job.due = None if job.item.time_limit is None else time.monotonic() + job.item.time_limit
         self.running[job.id] = job
@@ -239,21 +242,24 @@ class Supervisor:
                 self._end(job, order)
 
     def _end(self, job: Job, order: EndOrder) -> None:
-        """Ask the whole group to end, and give it its grace; one that has ended by itself is left its own verdict."""
+        """Ask all its processes to end, and give them their grace; one that has ended by itself is left its own verdict."""
         if job.phase is Phase.GRANTED:
             self._withdraw(job, order)
         elif job.process is not None and not job.process.exited():
             job.order = order
             job.due = time.monotonic() + self._settings.kill_grace
             job.process.signal_group(signal.SIGTERM)
+            self._families.signal(job.process.pid, signal.SIGTERM)
 
     def _exited(self, job: Job) -> None:
-        """Collect a leader; if it was told to end, the rest of its group has until the grace is over."""
+        """Collect the first process; if it was told to end, the others have until the grace is over, else they end now."""
         if job.process is None:
             return
         job.ended = job.process.collect(spare_group=job.order is not None)
-        if job.order is not None and job.due is not None and job.process.signal_group(0):
-            job.phase = Phase.LINGERING
+        if job.order is None:
+            job.due = None
+        if self._families.may_be_left(job.process.pid):
+            self._lingering.add(job)
         else:
             self._gone(job)
 
@@ -262,7 +268,7 @@ class Supervisor:
         del self.running[job.id]
         self._reports.pace.follow(self.running)
         if job.process is not None:
-            self._watch.ended(job.process.pid)
+            self._starter.forget(job)
             self._slots.free(job.process.wall_seconds)
             job.files.drop_empty()
         self._start_next()

@@ -1,4 +1,4 @@
-"""What is reported of a command that ended by itself."""
+"""What the end of a job's command means: its exit, its result, and what the machine did meanwhile."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from jobmon_client.worker.process.items import tail
 
 
 class Verdicts:
-    """Judges the ends of one agent's commands; keeps count of what the machine killed for want of memory."""
+    """Runs in the agent's one thread."""
 
     def __init__(self) -> None:
-        """Begin to count."""
+        """Count from now what the machine kills for want of memory."""
         self._oom_kills = oom_kills()
 
     def of(self, job: Job) -> ExitStatus:
-        """Return what its exit means; takes in its result."""
+        """Judge a command that ended by itself, and take in its result."""
         if job.ended is None:
             raise RuntimeError(f"task instance {job.id} has not ended")
         if job.ended.exit_code == 0:

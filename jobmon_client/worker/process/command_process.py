@@ -5,10 +5,13 @@ The log files are handed to the command itself: its output is byte-exact, costs 
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,9 @@ from jobmon_client.worker.process.process_groups import read_short
 # Python ignores SIGPIPE and SIGXFSZ, the agent SIGINT; an ignored signal would stay ignored in the command.
 DEFAULTED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OUTPUT = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW
+UNWATCHED = -1
+
+Environment = Mapping[str, str] | Mapping[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +41,31 @@ class Ended:
 
 
 class Process:
-    """A running `/bin/sh -c` on exactly the text given, the leader of its own process group."""
+    """A running `/bin/sh -c --` on exactly the text given, the leader of its own process group.
 
-    def __init__(self, command: str, environment: Mapping[str, str], files: LogFiles) -> None:
-        """Start it; raise OSError or ValueError if the system does not take the command or the files."""
+    A text that the kernel does not take as an argument (128 KiB and more) is run from a file, as `/bin/sh FILE`.
+    """
+
+    def __init__(
+        self, command: str, environment: Environment, files: LogFiles, open_files: int | None = None
+    ) -> None:
+        """Start it; raise OSError or ValueError if the system does not take the command or the files.
+
+        `open_files` is the soft limit of open files that it gets, None for ours.
+        """
         try:
-            self.pid = spawned(command, environment, files)
+            self.pid, self._script = spawned(command, environment, files)
         except FileNotFoundError:  # the first of its workflow: there is no directory yet
             make_directory(files.stdout.parent)
-            self.pid = spawned(command, environment, files)
+            self.pid, self._script = spawned(command, environment, files)
         self._began = time.monotonic()
+        self._is_collected = False
+        if open_files is not None:
+            limit_open_files(self.pid, open_files)
         try:
             self.pidfd = os.pidfd_open(self.pid)
-        except OSError:  # out of descriptors: what cannot be watched must not run
-            self.signal_group(signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-            raise
+        except OSError:  # out of descriptors: it runs, and whoever waits for it has to ask
+            self.pidfd = UNWATCHED
 
     @property
     def wall_seconds(self) -> float:
@@ -58,11 +73,16 @@ class Process:
         return time.monotonic() - self._began
 
     def exited(self) -> bool:
-        """Return whether the leader has ended and waits to be collected."""
-        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+        """Return whether the leader has ended, collected or not."""
+        return (
+            self._is_collected
+            or os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+        )
 
     def signal_group(self, number: int) -> bool:
-        """Signal every process of the group; return whether there was one (0 only asks)."""
+        """Signal every process of the group, while its leader is not collected; return whether there was one."""
+        if self._is_collected:  # the number may be a stranger's by now
+            return False
         try:
             os.killpg(self.pid, number)
         except ProcessLookupError:
@@ -70,6 +90,12 @@ class Process:
         except PermissionError:  # only members that are not ours any more (setuid) are left
             return False
         return True
+
+    def remove_script(self) -> None:
+        """Remove the file that it was run from, if there is one: nothing of it is left that could read on."""
+        if self._script is not None:
+            with suppress(OSError):
+                self._script.unlink(missing_ok=True)
 
     def collect(self, *, spare_group: bool = False) -> Ended:
         """Collect the leader, waiting for it; what it left behind in its group is killed unless it is to be spared."""
@@ -79,7 +105,9 @@ class Process:
             self.signal_group(signal.SIGKILL)
         moved = io_bytes(self.pid)
         _, status, used = os.wait4(self.pid, 0)
-        os.close(self.pidfd)
+        self._is_collected = True
+        if self.pidfd != UNWATCHED:
+            os.close(self.pidfd)
         code = os.waitstatus_to_exitcode(status)
         usage = {
             "wall_seconds": round(self.wall_seconds, 6),
@@ -90,11 +118,39 @@ class Process:
         return Ended(code if code >= 0 else None, -code if code < 0 else None, usage)
 
 
-def spawned(command: str, environment: Mapping[str, str], files: LogFiles) -> int:
-    """Start it in a process group of its own, and return its pid; the system takes neither a fork nor a copy of us for it."""
+def spawned(command: str, environment: Environment, files: LogFiles) -> tuple[int, Path | None]:
+    """Start it in a process group of its own; the system takes neither a fork nor a copy of us for it.
+
+    Returns:
+        Its pid, and the file that it is run from, if there is one.
+    """
+    text = command.encode()
+    try:
+        return shell([b"-c", b"--", text], environment, files), None
+    except OSError as error:
+        if error.errno != errno.E2BIG:
+            raise
+    write_script(files.script, text)
+    try:
+        return shell([os.fsencode(files.script)], environment, files), files.script
+    except OSError:
+        files.script.unlink(missing_ok=True)
+        raise
+
+
+def write_script(path: Path, text: bytes) -> None:
+    """Write a file that only its owner may read, in the place of one that may be there; raise OSError."""
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(text)
+
+
+def shell(arguments: list[bytes], environment: Environment, files: LogFiles) -> int:
+    """Start a shell with these arguments, and return its pid."""
     return os.posix_spawn(
         "/bin/sh",
-        [b"/bin/sh", b"-c", command.encode()],
+        [b"/bin/sh", *arguments],
         environment,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
@@ -105,6 +161,12 @@ def spawned(command: str, environment: Mapping[str, str], files: LogFiles) -> in
         setsigmask=(),
         setsigdef=DEFAULTED,
     )
+
+
+def limit_open_files(pid: int, soft: int) -> None:
+    """Set the soft limit of open files of a process that has just been started."""
+    with suppress(OSError):  # it has ended already
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
 def io_bytes(pid: int) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -42,10 +43,18 @@ class WorkItem:
         """Return it as it goes over the pipe to an agent."""
         return asdict(self)
 
-    def whole_environment(self, inherited: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    def whole_environment(
+        self, inherited: Mapping[bytes, bytes], own: Mapping[bytes, bytes]
+    ) -> dict[bytes, bytes]:
         """Return the command's environment: its worker's, the definition's over it, and what jobmon tells, over all."""
-        place = {} if self.working_directory is None else {"PWD": self.working_directory}
-        return {**inherited, **place, **self.environment, **own}
+        place = {} if self.working_directory is None else {b"PWD": os.fsencode(self.working_directory)}
+        defined = {in_utf_8(name): in_utf_8(value) for name, value in self.environment.items()}
+        return {**inherited, **place, **defined, **own}
+
+
+def in_utf_8(value: object) -> bytes:
+    """Return the text as an environment can hold it: no NUL, no lone surrogates."""
+    return str(value).replace("\0", "?").encode("utf-8", errors="replace")
 
 
 def merged_environment(
@@ -71,6 +80,11 @@ class LogFiles:
     def progress(self) -> Path:
         """The file that the command may write to how far it is; its last line counts."""
         return self.stdout.with_suffix(".progress")
+
+    @property
+    def script(self) -> Path:
+        """The file that a command is run from if it is too long for an argument; removed when it has ended."""
+        return self.stdout.with_suffix(".sh")
 
     @classmethod
     def of(cls, item: WorkItem, log_dir: Path) -> Self:

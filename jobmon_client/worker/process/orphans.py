@@ -1,66 +1,92 @@
-"""Finds commands whose agent is gone, by the distributor id in their environment. Linux only (/proc).
+"""Finds and ends commands whose agent is gone, by what their environment says, with everything below them. Linux only (/proc).
 
-Only processes of our own pid namespace are looked at: elsewhere the agent's pid means another process.
+As a program (`python -m jobmon_client.worker.process.orphans LOG_DIR ID...`) it ends what is left of these attempts; the
+guardian of an agent that was killed becomes it.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Collection, Iterator
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-MARK = b"JOBMON_DISTRIBUTOR_ID="
+from jobmon_client.worker.process.process_tree import Seen, below, kill_all, processes
+
+OWNER = b"JOBMON_DISTRIBUTOR_ID"
+INSTANCE = b"JOBMON_TASK_INSTANCE_ID"
+RESULT = b"JOBMON_RESULT_FILE"
+PATIENCE = 10.0
+"""Seconds that killed processes have to be gone; who waits in the kernel may take longer."""
+POLL = 0.005
+
+Variables = Mapping[bytes, bytes]
 
 
-def kill(distributor_ids: Collection[str]) -> None:
-    """Kill the processes that belong to these."""
-    wanted = frozenset(distributor_ids)
-    if wanted:
-        sweep(wanted.__contains__)
+def kill(distributor_ids: Collection[str]) -> bool:
+    """Kill the processes of these attempts and wait until they are gone, a bounded time; return whether they are."""
+    wanted = {os.fsencode(one) for one in distributor_ids}
+    return not wanted or end_all(lambda one: one.variables().get(OWNER) in wanted)[1]
 
 
 def sweep(is_orphan: Callable[[str], bool]) -> int:
-    """Kill the processes whose distributor id is an orphan's; return how many there were."""
-    return sum(end(pid, owner) for pid, owner in owned() if is_orphan(owner))
+    """Kill the processes whose distributor id is an orphan's; return how many there were.
 
-
-def end(pid: int, owner: str) -> bool:
-    """Kill it, if it is still the one that was looked at: pids are used again."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return False
-    try:
-        if owner_of(Path("/proc", str(pid))) != owner:
-            return False
-        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    finally:
-        os.close(pidfd)
-    return True
-
-
-def owned() -> Iterator[tuple[int, str]]:
-    """Yield the pid and the distributor id of each command's process that is ours to see."""
+    Only processes of our own pid namespace are asked about: elsewhere the agent's pid means another process.
+    """
     namespace = Path("/proc/self/ns/pid").readlink()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and (owner := owner_of(entry)) is not None:
-            try:
-                ours = (entry / "ns" / "pid").readlink() == namespace
-            except OSError:
-                continue
-            if ours:
-                yield int(entry.name), owner
+
+    def is_ours(one: Seen) -> bool:
+        owner = one.variables().get(OWNER)
+        if owner is None or not is_orphan(owner.decode(errors="replace")):
+            return False
+        try:
+            return Path(f"/proc/{one.pid}/ns/pid").readlink() == namespace
+        except OSError:
+            return False
+
+    return end_all(is_ours)[0]
 
 
-def owner_of(process: Path) -> str | None:
-    """Return the distributor id the process began with; None for others', and for what is gone or a zombie."""
-    try:
-        variables = (process / "environ").read_bytes().split(b"\0")
-    except OSError:
-        return None
-    return next(
-        (one[len(MARK) :].decode(errors="replace") for one in variables if one.startswith(MARK)), None
-    )
+def end_attempts(log_dir: Path, task_instance_ids: Collection[str]) -> int:
+    """Kill the processes of these attempts, whose files are below the directory; return how many there were."""
+    wanted = {one.encode() for one in task_instance_ids}
+    files = os.fsencode(log_dir) + b"/"
+
+    def is_ours(one: Seen) -> bool:
+        found = one.variables()
+        return found.get(INSTANCE) in wanted and found.get(RESULT, b"").startswith(files)
+
+    return end_all(is_ours)[0]
+
+
+def end_all(is_orphan: Callable[[Seen], bool]) -> tuple[int, bool]:
+    """Kill these and what is below them, until nothing is left or patience is over.
+
+    Returns:
+        How many were killed, and whether all that may be signalled are gone.
+    """
+    killed: set[Seen] = set()
+    refused: set[Seen] = set()
+    ours = os.getpid()
+
+    def look() -> list[Seen]:
+        known = processes()
+        found = below(known, [one.pid for one in known.values() if is_orphan(one)])
+        return [one for one in found if one.pid != ours and one not in refused]
+
+    deadline = time.monotonic() + PATIENCE
+    pause = threading.Event()
+    while left := look():
+        if time.monotonic() > deadline:
+            return len(killed), False
+        killed.update(left)
+        refused.update(kill_all(look))
+        pause.wait(POLL)
+    return len(killed - refused), True
+
+
+if __name__ == "__main__":
+    end_attempts(Path(sys.argv[1]), sys.argv[2:])

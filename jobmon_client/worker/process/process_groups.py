@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
@@ -74,19 +74,27 @@ class Groups:
             self._file.close()
 
 
-def sweep(directory: Path) -> int:
-    """Kill what workers of this machine that are gone left running; return how many processes there were."""
-    return sum(_sweep(path) for path in sorted(directory.glob(f"*{SUFFIX}")))
+EndAttempts = Callable[[Collection[str]], int]
 
 
-def _sweep(path: Path) -> int:
+def sweep(directory: Path, end_attempts: EndAttempts = lambda _left: 0) -> int:
+    """Kill what workers of this machine that are gone left running; return how many processes there were.
+
+    `end_attempts` ends what instances have left outside of their process groups, and says how much that was.
+    """
+    return sum(_sweep(path, end_attempts) for path in sorted(directory.glob(f"*{SUFFIX}")))
+
+
+def _sweep(path: Path, end_attempts: EndAttempts) -> int:
     with _taken(path) as file:
         if file is None:
             return 0
         lines = file.read().splitlines()
         killed = 0
         if lines and lines[0] == boot():
-            killed = sum(_end(*one) for one in left(lines[1:]))
+            groups = left(lines[1:])
+            killed = sum(_end(*one) for one in groups)
+            killed += end_attempts([instance for _pid, _start, instance in groups])
         path.unlink(missing_ok=True)
         return killed
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from jobmon_client.worker.process.items import LogFiles, WorkItem
+import os
+
+from jobmon_client.worker.process.items import LogFiles, WorkItem, in_utf_8
 
 RESULT_FILE = "JOBMON_RESULT_FILE"
 PROGRESS_FILE = "JOBMON_PROGRESS_FILE"
 
 
-def variables(item: WorkItem, files: LogFiles, server_url: str | None) -> dict[str, str]:
+def variables(item: WorkItem, files: LogFiles, server_url: str | None) -> dict[bytes, bytes]:
     """Return the variables of one attempt.
 
     Args:
@@ -17,7 +19,7 @@ def variables(item: WorkItem, files: LogFiles, server_url: str | None) -> dict[s
         server_url: the server that its agent reports to.
 
     Returns:
-        Values by name, as an environment can hold them.
+        Values by name, as an environment can hold them: UTF-8, whatever the locale is; paths as they are.
     """
     named = {
         "JOBMON_TASK_ID": item.task_id,
@@ -27,13 +29,9 @@ def variables(item: WorkItem, files: LogFiles, server_url: str | None) -> dict[s
         "JOBMON_WORKFLOW_RUN_ID": item.workflow_run_id,
         "JOBMON_ATTEMPT": item.attempt,
         "JOBMON_DISTRIBUTOR_ID": item.distributor_id,
-        RESULT_FILE: files.result,
-        PROGRESS_FILE: files.progress,
         "JOBMON_SERVER_URL": server_url,
     }
-    return {name: printable(value) for name, value in named.items() if value is not None}
-
-
-def printable(value: object) -> str:
-    """Return the text as an environment can hold it: no NUL, no lone surrogates."""
-    return str(value).replace("\0", "?").encode("utf-8", errors="replace").decode()
+    paths = {RESULT_FILE: files.result, PROGRESS_FILE: files.progress}
+    return {name.encode(): in_utf_8(value) for name, value in named.items() if value is not None} | {
+        name.encode(): os.fsencode(path) for name, path in paths.items()
+    }

