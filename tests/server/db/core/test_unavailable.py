@@ -68,7 +68,6 @@ def test_a_full_disk_is_busy_until_there_is_room(sqlite_url: str) -> None:
             assert told(client.post("/api/v1/workflow", json=LARGE)) == (503, "busy", "10")
             assert told(client.get("/ready"))[:2] == (503, "busy")
             assert client.get("/health").status_code == 200
-            assert client.get("/api/v1/workflow").get_json()["total"] == 1
         assert client.get("/ready").status_code == 200
         assert client.post("/api/v1/workflow", json=LARGE).status_code == 201
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text, update
+from sqlalchemy.engine import Connection
 
 from jobmon_server.app import create_app
 from jobmon_server.config import Settings
@@ -112,8 +113,8 @@ def test_text_that_is_longer_than_a_name_matches_no_pattern(database: Database, 
     path.bind(task("a"), task("b")).start()
     short, long = path.queue()
     for one, node in ((short, "n" * 255), (long, "n" * 256)):
-        with database.engine.begin() as connection:
-            connection.execute(update(task_instance).where(task_instance.c.id == one).values(nodename=node))
+        named = update(task_instance).where(task_instance.c.id == one).values(nodename=node)
+        database.transact(Connection.execute, named)
     for pattern in ("n*", "[n]*"):
         assert search(
             client, {"field": "nodename", "operator": "like", "value": pattern}, entity="task_instance"

@@ -138,3 +138,21 @@ def test_a_command_is_kept_exactly_or_refused(path: Path, bad: str) -> None:
         f"/api/v1/workflow/{path.workflow_id}/tasks", json={"tasks": [task("a", command=bad)]}
     )
     assert reply.status_code == 422
+
+
+@pytest.mark.parametrize("bad", ["a\x00b", "a\ud800b"], ids=["nul", "surrogate"])
+def test_a_name_that_cannot_be_kept_is_cleaned_and_costs_no_error_report(path: Path, bad: str) -> None:
+    path.bind(task("a", max_attempts=1)).start()
+    one = path.run_one()
+    facts = {
+        "error_state": "ERROR",
+        "error_description": "it broke",
+        "reason_code": bad,
+        "attributes": {bad: 1},
+    }
+    reply = path.client.post(
+        f"/api/v1/task_instance/{one}/log_error_worker_node", json={"worker_id": "worker-1", **facts}
+    )
+    assert reply.get_json()["outcome"] == "applied"
+    found = path.get(f"/task_instance/{one}")
+    assert (found["reason_code"], found["attributes"]) == ("a\ufffdb", {"a\ufffdb": 1})
