@@ -16,7 +16,7 @@ from tests.client.agents import Driven
 from tests.client.scripted_server import ScriptedServer
 from tests.support.waiting import eventually
 
-REFUSED = (401, {}, b'{"error": {"message": "There is no such token."}}')
+REFUSED: tuple[int, dict[str, str], bytes] = (401, {}, b'{"error": {"message": "There is no such token."}}')
 DONE = {"task_instance_id": 1, "report": "log_done", "worker_id": "w"}
 
 
