@@ -154,14 +154,12 @@ def child_environment(**settings: str) -> dict[str, str]:
     return {**os.environ, **{f"JOBMON_{name.upper()}": value for name, value in settings.items()}}
 
 
-def own_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+def own_environment() -> dict[str, str]:
     """Return what a server inside another program takes from the environment: where this user's clients look, and `auth`."""
-    environment = os.environ if environ is None else environ
-    data_dir = environment.get("JOBMON_DATA_DIR") or str(
-        _home(environment, "XDG_DATA_HOME", ".local/share") / "jobmon"
-    )
-    auth = environment.get("JOBMON_AUTH")
-    return {"JOBMON_DATA_DIR": data_dir, **({"JOBMON_AUTH": auth} if auth else {})}
+    data_dir = str(_home(os.environ, "XDG_DATA_HOME", ".local/share") / "jobmon")
+    return {"JOBMON_DATA_DIR": data_dir} | {
+        name: os.environ[name] for name in ("JOBMON_DATA_DIR", "JOBMON_AUTH") if os.environ.get(name)
+    }
 
 
 def old_values(flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None) -> list[str]:

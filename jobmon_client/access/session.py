@@ -12,9 +12,9 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
-from jobmon_client.access.credentials import Bearer, is_loopback
+from jobmon_client.access.credentials import Bearer, Credentials, is_loopback
 from jobmon_client.access.peer import peer_uid
-from jobmon_client.errors import ForeignServer
+from jobmon_client.errors import BadSetting, ForeignServer, Unreachable
 
 PATIENCE = 30.0
 """Seconds to wait until a connection is accepted, where no timeout says otherwise."""
@@ -123,3 +123,28 @@ def require_own_peer(connection: socket.socket, server_url: str, patience: float
         f"nothing was sent to {server_url}: what listens there is not known to be a process of this user ({whose}),"
         " and only such a process gets the local token"
     )
+
+
+def proven_token(server_url: str, credentials: Credentials) -> str:
+    """Return the token that would be sent to a server; a local one only where a process of this user answers.
+
+    Raises:
+        BadSetting: There is none.
+        ForeignServer: Another user's process has the server's place.
+        Unreachable: Nobody answers there.
+    """
+    bearer = Bearer(server_url, credentials)
+    if bearer.local is not None:
+        parts = urlsplit(server_url)
+        try:
+            with socket.create_connection((parts.hostname or "", parts.port or 80), PATIENCE) as connection:
+                require_own_peer(connection, server_url)
+        except OSError as error:
+            raise Unreachable(f"{server_url}: {error}") from None
+    found = bearer.local or bearer.given
+    if found is None:
+        raise BadSetting(
+            f"there is no token for {server_url}: it is not a local server of this user that runs, and none was given"
+            " (JOBMON_TOKEN, token_file)"
+        )
+    return found

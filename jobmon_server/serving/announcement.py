@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from jobmon_client.access.local_files import (
@@ -32,12 +33,13 @@ class Announcement:
 
         A server that does not take the local token has none.
         """
+        if not self._is_local:
+            with suppress(OSError):
+                self._path.unlink()
+            return
         try:
             self._sweep()
-            if self._is_local:
-                write_private(self._path, self._server.text)
-            else:
-                self._path.unlink(missing_ok=True)
+            write_private(self._path, self._server.text)
         except OSError as error:
             raise ConfigurationError(f"Cannot write {self._path} (data_dir): {error.strerror}.") from None
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import webbrowser
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import click
 
-from jobmon_client.access.credentials import Bearer, Credentials
-from jobmon_client.access.session import require_own_peer
+from jobmon_client.access.credentials import Credentials
+from jobmon_client.access.session import proven_token
 from jobmon_client.cli.options import server, settings_of
 from jobmon_client.config import has_display
-from jobmon_client.errors import BadSetting, Unreachable
 from jobmon_client.loop import stop_on_signals
 from jobmon_client.running.connection import connected
 
@@ -27,30 +25,11 @@ def token(*, server_url: str | None) -> None:
     """
     settings = settings_of(server_url=server_url)
     if settings.server_url:
-        click.echo(_token(settings.server_url, Credentials.of(settings)))
+        click.echo(proven_token(settings.server_url, Credentials.of(settings)))
         return
     with connected(settings) as connection:
         found = connection.settings
-        click.echo(_token(found.server_url or "", Credentials.of(found)))
-
-
-def _token(server_url: str, credentials: Credentials) -> str:
-    """Return it; a local one only if it would be sent: where a process of this user answers."""
-    bearer = Bearer(server_url, credentials)
-    if bearer.local is not None:
-        parts = urlsplit(server_url)
-        try:
-            with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=10) as connection:
-                require_own_peer(connection, server_url)
-        except OSError as error:
-            raise Unreachable(f"{server_url}: {error}") from None
-    found = bearer.local or bearer.given
-    if found is None:
-        raise BadSetting(
-            f"there is no token for {server_url}: it is not a local server of this user that runs, and none was given"
-            " (JOBMON_TOKEN, token_file)"
-        )
-    return found
+        click.echo(proven_token(found.server_url or "", Credentials.of(found)))
 
 
 @click.command()

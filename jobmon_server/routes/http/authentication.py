@@ -69,7 +69,7 @@ def principals_of_app() -> Principals:
 
 def cookie_name() -> str:
     """Return the name of the session's cookie: browsers send those of all ports of a host to each of them."""
-    _, _, port = request.environ.get("HTTP_HOST", "").rpartition(":")
+    _, _, port = request.headers.get("Host", "").rpartition(":")
     return f"jobmon_session_{port if port.isdecimal() else ''}".removesuffix("_")
 
 

@@ -58,12 +58,12 @@ def install(app: Flask, settings: Settings) -> None:
     names = HostNames(settings)
 
     def check() -> None:
-        host = request.environ.get("HTTP_HOST", "")
+        host = request.headers.get("Host", "")
         if request.path not in ANY_HOST and not names.has(host):
             raise Misdirected(
                 f"The Host header {host[:255]!r} does not name this server; other names of it belong into allowed_hosts."
             )
-        origin = request.environ.get("HTTP_ORIGIN")
+        origin = request.headers.get("Origin")
         if origin is not None and not is_same_site(origin, host):
             raise ForeignOrigin
 
@@ -111,7 +111,7 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
 
 
 def _has_body() -> bool:
-    return bool(request.content_length) or "HTTP_TRANSFER_ENCODING" in request.environ
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers
 
 
 def _is_json(mimetype: str) -> bool:
