@@ -58,11 +58,13 @@ class Workflow:
         max_concurrently_running: int | None = None,
         callback_url: str | None = None,
         expiry_seconds: int | None = None,
+        lost_contact: str | None = None,
         **defaults: Any,
     ) -> None:
         """Take defaults for its tasks: any field of `task` but name, command and upstream. Raise InvalidDefinition.
 
-        At `callback_url` the server tells how it ended; `expiry_seconds` after that it may be deleted.
+        At `callback_url` the server tells how it ended; `expiry_seconds` after that it may be deleted. `lost_contact`: whether a
+        worker that is out of touch goes on (`continue`) or ends its command (`stop`).
         """
         self.name = name
         given = {
@@ -71,6 +73,7 @@ class Workflow:
             "max_concurrently_running": max_concurrently_running,
             "callback_url": callback_url,
             "expiry_seconds": expiry_seconds,
+            "lost_contact": lost_contact,
         }
         self._given = {key: value for key, value in given.items() if value is not None}
         self._defaults = defaults
@@ -92,7 +95,8 @@ class Workflow:
         """Add a task whose command is for `/bin/sh -c`; raise InvalidDefinition.
 
         An upstream is a task or a name, also one that is added later. Fields: `array`, `cluster`, `queue`,
-        `requested_resources`, `max_attempts`, `resource_scales`, `fallback_queues`, `priority`, `attributes`.
+        `requested_resources`, `max_attempts`, `resource_scales`, `fallback_queues`, `priority`, `attributes`,
+        `lost_contact`.
         """
         given = self._defaults | {key: value for key, value in fields.items() if value is not None}
         if "attributes" in given:

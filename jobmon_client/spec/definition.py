@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from jobmon_client.errors import JobmonError
+from jobmon_client.states import LostContact
 
 TASKS_IN_A_CALL = 100_000
 BYTES_IN_A_CALL = 32 * 1024 * 1024
@@ -111,6 +112,7 @@ OBJECT = Field(
     "an object (keys are text, values are JSON)", lambda value: isinstance(value, dict) and is_json(value)
 )
 LIMIT = Field("a whole number, 0 or more", lambda value: _is_count(value, 0))
+LOST_CONTACT = Field(f"one of: {', '.join(LostContact)}", lambda value: value in [*LostContact])
 
 SHARED_FIELDS: dict[str, Field] = {
     "array": SHORT_TEXT,
@@ -123,6 +125,7 @@ SHARED_FIELDS: dict[str, Field] = {
     ),
     "fallback_queues": Field("a list of queue names", _is_names),
     "priority": Field("a whole number", lambda value: _is_count(value, -(2**31))),
+    "lost_contact": LOST_CONTACT,
     "attributes": OBJECT,
 }
 TASK_FIELDS: dict[str, Field] = {
@@ -143,6 +146,7 @@ WORKFLOW_FIELDS: dict[str, Field] = {
     "max_concurrently_running": LIMIT,
     "callback_url": Field("a URL of at most 2,048 characters", lambda value: _is_text(value, 2048)),
     "expiry_seconds": LIMIT,
+    "lost_contact": LOST_CONTACT,
 }
 
 
@@ -182,6 +186,7 @@ class TaskDefinition:
     resource_scales: dict[str, float | list[Any]] | None = None
     fallback_queues: list[str] | None = None
     priority: int | None = None
+    lost_contact: str | None = None
     attributes: dict[str, Any] | None = None
 
     def payload(self) -> dict[str, Any]:
@@ -204,6 +209,7 @@ class WorkflowDefinition:
     max_concurrently_running: int | None = None
     callback_url: str | None = None
     expiry_seconds: int | None = None
+    lost_contact: str | None = None
     arrays: dict[str, int] = field(default_factory=dict)
 
     def payload(self) -> dict[str, Any]:
@@ -220,8 +226,7 @@ class WorkflowDefinition:
 
 
 def checked(definition: WorkflowDefinition, source: str = "") -> WorkflowDefinition:
-    """Return the definition if its names are unique and its upstreams exist without a cycle; else raise
-    InvalidDefinition."""
+    """Return the definition if names are unique and upstreams exist without a cycle; else raise InvalidDefinition."""
     names = Counter(task.name for task in definition.tasks)
     problems = [
         Problem(name, f"{count} tasks have this name; a name is unique in its workflow")
