@@ -62,6 +62,7 @@ class Workflow:
         working_directory: str | os.PathLike[str] | None = None,
         environment: Mapping[str, str] | None = None,
         retry_delay: float | Mapping[str, float] | None = None,
+        lost_contact: str | None = None,
         **defaults: Any,
     ) -> None:
         """Take, beside its own fields, defaults for its tasks: any field of `task`. Raise InvalidDefinition.
@@ -72,6 +73,7 @@ class Workflow:
             working_directory: Where commands run; where the caller stands when it is run if not given.
             environment: Variables that commands get beside those of their worker; no secrets: everybody can read them.
             retry_delay: Seconds from a failed attempt to the next, or `{"seconds": 10, "factor": 2, "jitter": 0.1}`.
+            lost_contact: Whether a worker that is out of touch goes on (`continue`) or ends its command (`stop`).
         """
         self.name = name
         given = {
@@ -83,6 +85,7 @@ class Workflow:
             "working_directory": working_directory and os.fspath(working_directory),
             "environment": _written(environment),
             "retry_delay": _written(retry_delay),
+            "lost_contact": lost_contact,
         }
         self._given = {key: value for key, value in given.items() if value is not None}
         self._defaults = defaults
@@ -104,7 +107,7 @@ class Workflow:
 
         An upstream is a task or a name, also one that is added later. Fields: `array`, `cluster`, `queue`,
         `requested_resources`, `max_attempts`, `resource_scales`, `fallback_queues`, `priority`, `attributes`,
-        `working_directory`, `environment` (over the workflow's, name by name), `retry_delay`.
+        `working_directory`, `environment` (over the workflow's, name by name), `retry_delay`, `lost_contact`.
         """
         given = self._defaults | {key: value for key, value in fields.items() if value is not None}
         if "working_directory" in given:

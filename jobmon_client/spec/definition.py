@@ -21,6 +21,7 @@ from jobmon_client.spec.fields import (
     is_text,
 )
 from jobmon_client.spec.places import absolute
+from jobmon_client.states import LostContact
 
 TASKS_IN_A_CALL = 100_000
 BYTES_IN_A_CALL = 32 * 1024 * 1024
@@ -64,6 +65,7 @@ OBJECT = Field(
     "an object (keys are text, values are JSON)", lambda value: isinstance(value, dict) and is_json(value)
 )
 LIMIT = Field("a whole number, 0 or more", lambda value: is_count(value, 0))
+LOST_CONTACT = Field(f"one of: {', '.join(LostContact)}", lambda value: value in [*LostContact])
 
 EXECUTION_FIELDS: dict[str, Field] = {
     "working_directory": PATH,
@@ -81,6 +83,7 @@ SHARED_FIELDS: dict[str, Field] = {
     ),
     "fallback_queues": Field("a list of queue names", is_names),
     "priority": Field("a whole number", lambda value: is_count(value, -(2**31))),
+    "lost_contact": LOST_CONTACT,
     "attributes": OBJECT,
     **EXECUTION_FIELDS,
 }
@@ -102,6 +105,7 @@ WORKFLOW_FIELDS: dict[str, Field] = {
     "max_concurrently_running": LIMIT,
     "callback_url": Field("a URL of at most 2,048 characters", lambda value: is_text(value, 2048)),
     "expiry_seconds": LIMIT,
+    "lost_contact": LOST_CONTACT,
     **EXECUTION_FIELDS,
 }
 
@@ -142,6 +146,7 @@ class TaskDefinition:
     resource_scales: dict[str, float | list[Any]] | None = None
     fallback_queues: list[str] | None = None
     priority: int | None = None
+    lost_contact: str | None = None
     attributes: dict[str, Any] | None = None
     working_directory: str | None = None
     environment: dict[str, str] | None = None
@@ -172,6 +177,7 @@ class WorkflowDefinition:
     working_directory: str | None = None
     environment: dict[str, str] | None = None
     retry_delay: float | dict[str, float] | None = None
+    lost_contact: str | None = None
     arrays: dict[str, int] = field(default_factory=dict)
 
     def payload(self) -> dict[str, Any]:
@@ -194,8 +200,7 @@ class WorkflowDefinition:
 
 
 def checked(definition: WorkflowDefinition, source: str = "") -> WorkflowDefinition:
-    """Return the definition if its names are unique and its upstreams exist without a cycle; else raise
-    InvalidDefinition."""
+    """Return the definition if names are unique and upstreams exist without a cycle; else raise InvalidDefinition."""
     names = Counter(task.name for task in definition.tasks)
     problems = [
         Problem(name, f"{count} tasks have this name; a name is unique in its workflow")
