@@ -70,7 +70,7 @@ def create_app(
 
 def _start() -> None:
     g.started = time.perf_counter()
-    patience.begin()
+    patience.start()
 
 
 def _end(_error: BaseException | None) -> None:

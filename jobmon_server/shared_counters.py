@@ -214,12 +214,12 @@ class SharedCounters:
         """Remember that it happened now, by the clock that all processes of this machine share."""
         self._cells[family.index[key]] = time.monotonic()
 
-    def begin(self, family: Family, key: Key) -> None:
+    def stamp_once(self, family: Family, key: Key) -> None:
         """Remember since when it lasts, unless it has begun already."""
         if not self._cells[family.index[key]]:
             self.stamp(family, key)
 
-    def end(self, family: Family, key: Key) -> None:
+    def clear(self, family: Family, key: Key) -> None:
         """Remember that it lasts no longer."""
         self._cells[family.index[key]] = 0.0
 

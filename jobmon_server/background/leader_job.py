@@ -68,7 +68,7 @@ class LeaderJob(ABC):
             except BaseException:  # SystemExit too: without this thread nobody acts on deadlines
                 tally = self.database.tally
                 tally.count(DUTY_RESTARTS, (self.name,))
-                tally.begin(DUTY_FAILING, (self.name,))
+                tally.stamp_once(DUTY_FAILING, (self.name,))
                 log.exception("duty ended, started again", duty=self.name)
 
     def _run(self) -> None:
@@ -77,10 +77,10 @@ class LeaderJob(ABC):
             try:
                 if self._leads():
                     self.step()
-                tally.end(DUTY_FAILING, (self.name,))
+                tally.clear(DUTY_FAILING, (self.name,))
             except Exception:  # top of a loop that must outlive a database that is away
                 tally.count(self.failures)
-                tally.begin(DUTY_FAILING, (self.name,))
+                tally.stamp_once(DUTY_FAILING, (self.name,))
                 log.exception("duty failed", duty=self.name)
         with suppress(Busy):  # the database may be gone before us; the lease ends by itself
             self.database.transact(lease.release, self.name, self._holder)

@@ -156,8 +156,6 @@ def test_loopback_is_served(tmp_path: Path, host: str) -> None:
     [
         ("sqlite:////a/b.db", "/a/b.db"),
         ("sqlite:////a/b.db?timeout=3", "/a/b.db"),
-        ("sqlite://", None),
-        ("sqlite:///:memory:", None),
         ("mysql+pymysql://u:p@127.0.0.1/d", None),
     ],
 )
@@ -170,3 +168,22 @@ def test_the_server_file_lies_beside_a_sqlite_file(tmp_path: Path, url: str, fil
     else:
         assert settings.server_file.parent == tmp_path / "jobmon"
         assert "u:p" not in str(settings.server_file)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///file::memory:?uri=true",
+        "sqlite:///file::memory:?cache=shared&uri=true",
+        "sqlite:///file:name?mode=memory&cache=shared&uri=true",
+        "sqlite:///file:/name?vfs=memdb&uri=true",
+        "sqlite:///file:?uri=true",
+    ],
+)
+def test_a_database_in_memory_is_refused_in_a_sentence(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ConfigurationError, match="database_url: a SQLite database in memory") as refused:
+        load(tmp_path, {"database_url": url})
+    assert refused.value.exit_code == 2

@@ -31,7 +31,7 @@ class Patience:
 _of_call: ContextVar[Patience | None] = ContextVar("patience", default=None)
 
 
-def begin() -> None:
+def start() -> None:
     """Have all transactions of this thread share one patience until `end`."""
     _of_call.set(Patience())
 

@@ -102,7 +102,7 @@ def test_so_is_everybody_who_waits_at_once(started) -> None:
 def test_a_call_of_many_transactions_has_one_patience(started) -> None:
     url, database = started
     with held(url, "IMMEDIATE"):
-        patience.begin()
+        patience.start()
         try:
             with pytest.raises(Busy):
                 database.transact(nothing)
