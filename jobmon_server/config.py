@@ -26,6 +26,9 @@ SQLITE = "sqlite:///"
 SCHEMES = ("sqlite", "mysql+pymysql", "mariadb+pymysql")
 
 
+WHERE = "JOBMON_DATA_DIR and JOBMON_DATABASE_URL say where files are kept"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a server process goes by; every value is checked when it is made."""
@@ -111,8 +114,7 @@ class Settings:
             self.server_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise ConfigurationError(
-                f"Cannot make {self.server_file.parent}: {error.strerror};"
-                " JOBMON_DATA_DIR and JOBMON_DATABASE_URL say where files are kept."
+                f"Cannot make {self.server_file.parent}: {error.strerror}; {WHERE}."
             ) from None
 
     @property

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
+from jobmon_server.config import WHERE
 from jobmon_server.errors import AlreadyServed, ConfigurationError
 
 POLL_SECONDS = 0.05
@@ -51,7 +52,7 @@ class ServerFile:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise ConfigurationError(f"Cannot write {path}: {error.strerror}.") from None
+            raise ConfigurationError(f"Cannot write {path}: {error.strerror}; {WHERE}.") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
