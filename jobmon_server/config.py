@@ -30,6 +30,9 @@ METRIC_NAMES = ("load", "rss_bytes", "vsize_bytes", "disk_free_bytes", "cpu_seco
 SQLITE = "sqlite:///"
 
 
+WHERE = "JOBMON_DATA_DIR and JOBMON_DATABASE_URL say where files are kept"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a server process goes by; every value is checked when it is made."""
@@ -136,8 +139,7 @@ class Settings:
             make_directory(self.server_file.parent)
         except OSError as error:
             raise ConfigurationError(
-                f"Cannot make {self.server_file.parent}: {error.strerror};"
-                " JOBMON_DATA_DIR and JOBMON_DATABASE_URL say where files are kept."
+                f"Cannot make {self.server_file.parent}: {error.strerror}; {WHERE}."
             ) from None
 
     @property

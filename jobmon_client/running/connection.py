@@ -12,6 +12,7 @@ from jobmon_client.api.client import Api
 from jobmon_client.clusters.spare_agent import Spare
 from jobmon_client.config import Settings, spool_dir
 from jobmon_client.errors import ServerFailed
+from jobmon_client.places import try_writing
 from jobmon_client.running.embedded import EmbeddedServer
 
 LOCAL = "local"
@@ -49,8 +50,11 @@ def connected(
     """Yield a connection to the server that the settings name, or to an embedded one; raise Unreachable.
 
     With `keep` an embedded server that vanishes is started again; once `stop` is set nothing waits for a lost server.
-    `clusters` are those to be worked for: the agent of the local one gets ready beside the server.
+    What is kept runs commands: BadSetting says that what they write has no place. `clusters` are those to be worked for: the agent of the local one gets ready beside the server.
     """
+    if keep:
+        is_default = settings.log_dir.is_relative_to(settings.data_dir)
+        try_writing(settings.log_dir, "data_dir" if is_default else "log_dir")
     with (
         Spare(settings) if LOCAL in clusters else nullcontext() as spare,
         _connected(settings, keep=keep, stop=stop) as connection,

@@ -15,7 +15,6 @@ from jobmon_client.clusters.spare_agent import Spare
 from jobmon_client.config import Settings, spool_dir
 from jobmon_client.distributor.service import Distributor
 from jobmon_client.http import Http
-from jobmon_client.places import try_writing
 
 JOIN_TIMEOUT = 5.0
 
@@ -60,7 +59,6 @@ class RunServices:
     def start(self, workflow_id: int | None = None) -> None:
         """Start all, to work for this workflow alone if one is given; raise ClusterError if a cluster cannot be had."""
         settings = self._settings
-        try_writing(settings.log_dir, "log_dir")
         for name, cluster in self._clusters.items():
             cluster.start()
             http = Http(

@@ -51,7 +51,7 @@ class Workflow:
     result = workflow.run()
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a field of a workflow
         self,
         name: str,
         *,

@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from jobmon_server.auth_setting import AUTH, NONE, TOKENS
-from jobmon_server.config import Settings, old_values
+from jobmon_server.config import WHERE, Settings, old_values
 from jobmon_server.errors import JobmonServerError
 
 if TYPE_CHECKING:
     from jobmon_server.db.core.transaction import Database
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-ADVICE = "JOBMON_DATA_DIR and JOBMON_DATABASE_URL say where files are kept"
 
 
 class CommandGroup(click.Group):
@@ -42,7 +39,7 @@ class CommandGroup(click.Group):
             if error.errno == errno.EPIPE:  # who read what we say has gone: click knows
                 raise
             where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
-            click.echo(f"jobmon-server: {where}{error.strerror or error}; {ADVICE}", err=True)
+            click.echo(f"jobmon-server: {where}{error.strerror or error}; {WHERE}", err=True)
             context.exit(2)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from jobmon_client.private_files import open_descriptor
+from jobmon_server.config import WHERE
 from jobmon_server.errors import AlreadyServed, ConfigurationError
 
 POLL_SECONDS = 0.05
@@ -52,7 +53,7 @@ class ServerFile:
         try:
             descriptor = open_descriptor(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            raise ConfigurationError(f"Cannot write {path}: {error.strerror}.") from None
+            raise ConfigurationError(f"Cannot write {path}: {error.strerror}; {WHERE}.") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -40,6 +40,7 @@ class Spot:
     directory: Path
     variables: dict[str, str] = field(default_factory=dict)
     in_deleted_directory: bool = False
+    is_full: bool = False
 
     def run(self, name: str) -> subprocess.CompletedProcess[str]:
         """Run one of the commands for as long as it takes to fail, or to be seen to serve."""
@@ -47,7 +48,9 @@ class Spot:
         definition.write_text(DEFINITION)
         command = [one.format(definition=definition) for one in COMMANDS[name]]
         gone = self.directory / "gone"
-        prefix = ["/bin/sh", "-c", 'cd "$0" && { [ -z "$1" ] || rmdir "$0"; }; shift; exec "$@"']
+        # No file may have a byte: as on a full disk, for any user.
+        full = "ulimit -f 0; " if self.is_full else ""
+        prefix = ["/bin/sh", "-c", full + 'cd "$0" && { [ -z "$1" ] || rmdir "$0"; }; shift; exec "$@"']
         gone.mkdir(exist_ok=True)
         os.chown(gone, *self.user)
         os.chown(self.directory, *self.user)
@@ -60,7 +63,7 @@ class Spot:
                 extra_groups=[],
                 capture_output=True,
                 text=True,
-                timeout=40,
+                timeout=55,
                 check=False,
             )
         except subprocess.TimeoutExpired as late:
@@ -105,7 +108,6 @@ DIRECTORIES: Mapping[str, Callable[[Path], Path]] = {
     "read-only": locked,
     "a file": a_file,
     "not to be made": lambda path: locked(path) / "data",
-    "full": lambda _path: Path("/dev/full"),
 }
 
 
@@ -152,6 +154,15 @@ def test_a_log_directory_that_cannot_be_used_is_said_before_anything_runs(
     ended = spot.run(command)
     assert is_one_sentence(ended)
     assert "JOBMON_LOG_DIR" in ended.stderr
+
+
+@pytest.mark.parametrize("command", [one for one in COMMANDS if one not in NEEDS_NO_DATA])
+def test_a_full_disk_is_said_in_one_sentence(spot: Spot, command: str) -> None:
+    spot.variables["JOBMON_DATA_DIR"] = str(spot.directory / "data")
+    spot.is_full = True
+    ended = spot.run(command)
+    assert is_one_sentence(ended)
+    assert str(spot.directory / "data") in ended.stderr or "JOBMON_DATA_DIR" in ended.stderr
 
 
 @pytest.mark.parametrize("home", HOMES)
