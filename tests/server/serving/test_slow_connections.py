@@ -201,7 +201,8 @@ def test_requests_sent_at_once_are_all_answered_in_order(server: LiveServer) -> 
 
 def test_a_process_that_is_killed_is_replaced(server: LiveServer) -> None:
     pid = server.process.pid
-    (worker,) = set(eventually(lambda: family(pid) if len(family(pid)) == 2 else None)) - {pid}
+    eventually(lambda: len(family(pid)) == 2)
+    (worker,) = set(family(pid)) - {pid}
     work(server)
     os.kill(worker, signal.SIGKILL)
     eventually(lambda: worker not in family(pid) and len(family(pid)) == 2)
