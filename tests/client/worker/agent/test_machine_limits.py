@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.scripted_server import ScriptedServer
-from tests.client.test_worker_command import Start, item, order, worker
+from tests.client.worker.test_worker_command import Start, item, order, worker
 from tests.support.server import environment
 from tests.support.waiting import eventually
 
