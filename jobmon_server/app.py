@@ -12,7 +12,7 @@ from flask import Flask, Response, current_app, g, request
 from jobmon_server.actions.reporting.group_commit import GroupCommit
 from jobmon_server.auth_setting import NONE
 from jobmon_server.config import Settings
-from jobmon_server.db.core import patience
+from jobmon_server.db.core.limits import patience
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.pages import views
 from jobmon_server.routes import BLUEPRINTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from jobmon_client.private_files import open_text
+from jobmon_client.system.private_files import open_text
 from jobmon_server.config import Settings
 
 

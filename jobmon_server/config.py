@@ -15,8 +15,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from jobmon_client.private_files import make_directory
 from jobmon_client.states import LostContact
+from jobmon_client.system.private_files import make_directory
 from jobmon_server import auth_setting
 from jobmon_server.database_url import database_url
 from jobmon_server.errors import ConfigurationError

@@ -7,7 +7,7 @@ import sys
 
 import structlog
 
-from jobmon_client.lossy import lossy
+from jobmon_client.system.lossy import lossy
 
 
 def configure(level: str = "info") -> None:

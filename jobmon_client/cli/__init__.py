@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import sys
 
-from jobmon_client import lazy_imports
-from jobmon_client.lossy import lossy
+from jobmon_client.system import lazy_imports
+from jobmon_client.system.lossy import lossy
 
 NEEDED = {"click", "rich", "yaml"}
 

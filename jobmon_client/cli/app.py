@@ -34,9 +34,9 @@ from jobmon_client.errors import (
     UnknownCluster,
     Unreachable,
 )
-from jobmon_client.places import describe
 from jobmon_client.running.embedded import ServerMissing, ServerNotStarted
 from jobmon_client.spec.definition import InvalidDefinition
+from jobmon_client.system.places import describe
 
 WELL, FAILED, USAGE, UNREACHABLE = range(4)
 MEANINGS = {

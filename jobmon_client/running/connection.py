@@ -12,8 +12,8 @@ from jobmon_client.api.client import Api
 from jobmon_client.clusters.spare_agent import Spare
 from jobmon_client.config import Settings, spool_dir
 from jobmon_client.errors import ServerFailed
-from jobmon_client.places import try_writing
 from jobmon_client.running.embedded import EmbeddedServer
+from jobmon_client.system.places import try_writing
 
 LOCAL = "local"
 """The cluster of tasks that name none."""

@@ -29,8 +29,8 @@ from jobmon_client.config import Settings, server_environment
 from jobmon_client.errors import JobmonError, Unreachable
 from jobmon_client.http import Http
 from jobmon_client.loop import run_every
-from jobmon_client.places import has_no_directory, make, try_writing
-from jobmon_client.private_files import open_bytes
+from jobmon_client.system.places import has_no_directory, make, try_writing
+from jobmon_client.system.private_files import open_bytes
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from jobmon_client.lossy import lossy
 from jobmon_client.states import TaskStatus
+from jobmon_client.system.lossy import lossy
 
 LINE_EVERY = 10.0
 """Seconds between two lines where there is no terminal."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from jobmon_client import lazy_imports
-from jobmon_client.lossy import lossy
+from jobmon_client.system import lazy_imports
+from jobmon_client.system.lossy import lossy
 
 if __name__ == "__main__":
     sys.stderr = lossy(sys.stderr)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jobmon_client.private_files import open_bytes
+from jobmon_client.system.private_files import open_bytes
 from jobmon_server.config import Settings, child_environment
 from jobmon_server.errors import ConfigurationError
 from jobmon_server.serving.server_file import read_url

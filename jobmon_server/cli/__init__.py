@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from jobmon_client.lossy import lossy
+from jobmon_client.system.lossy import lossy
 from jobmon_server.cli import bench, db, fsm, serving, settings, tokens
 from jobmon_server.cli.base import CommandGroup
 

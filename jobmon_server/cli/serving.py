@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from jobmon_client import lazy_imports
 from jobmon_client.states import LostContact
+from jobmon_client.system import lazy_imports
 from jobmon_server.auth_setting import NONE
 from jobmon_server.cli.base import auth_options, database_option, load_settings, opened
 from jobmon_server.config import LEVELS

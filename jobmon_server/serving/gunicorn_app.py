@@ -16,7 +16,7 @@ from gunicorn.app.base import Application
 from gunicorn.arbiter import Arbiter
 from sqlalchemy.engine import make_url
 
-from jobmon_client.lossy import lossy
+from jobmon_client.system.lossy import lossy
 from jobmon_server.app import create_app
 from jobmon_server.background.jobs import KINDS, LeaderJobs
 from jobmon_server.config import Settings

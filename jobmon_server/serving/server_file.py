@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from typing import Self
 
-from jobmon_client.private_files import open_descriptor
+from jobmon_client.system.private_files import open_descriptor
 from jobmon_server.config import WHERE
 from jobmon_server.errors import AlreadyServed, ConfigurationError
 

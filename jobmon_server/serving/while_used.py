@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from jobmon_client.private_files import make_directory, open_descriptor
+from jobmon_client.system.private_files import make_directory, open_descriptor
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.reads.lookups import count_kill_self
 from jobmon_server.errors import JobmonServerError

@@ -40,7 +40,7 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The request is answered without the application."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
@@ -79,7 +79,7 @@ class WsgiBridge:
             _check_head(scope)
             environ = {**self._environ, **environ_of(scope)}
             is_read = await self._read(scope, environ, receive)
-        except Refused as refused:
+        except RequestRefused as refused:
             body = refusal(refused.message)
             await _send(send, Reply(refused.status, headers(body), body))
             return
@@ -117,7 +117,7 @@ class WsgiBridge:
                         return bytes(body)
                     self._half_said.hold(connection, len(body), connection.cut)
         except TimeoutError:
-            raise Refused(
+            raise RequestRefused(
                 HTTPStatus.REQUEST_TIMEOUT,
                 f"A request's body must be there within {self._body_seconds:g} seconds.",
             ) from None
@@ -175,11 +175,11 @@ def _key(name: bytes) -> str:
 
 def _check_head(scope: Scope) -> None:
     if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_TARGET:
-        raise Refused(
+        raise RequestRefused(
             HTTPStatus.REQUEST_URI_TOO_LONG, f"A path and its query may have {LONGEST_TARGET} bytes."
         )
     if len(scope["headers"]) > MOST_HEADERS:
-        raise Refused(
+        raise RequestRefused(
             HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"A request may have {MOST_HEADERS} headers."
         )
 

@@ -11,7 +11,7 @@ import pytest
 from jobmon_client import config
 from jobmon_client.cli.reference import page as commands_page
 from jobmon_client.running.connection import connected
-from jobmon_server.http_reference import page as routes_page
+from jobmon_server.cli.reference import page as routes_page
 from tests.docs.examples import Command, File, commands, follow, not_said, steps
 from tests.house.rules import ROOT
 from tests.support.server import environment
@@ -19,7 +19,7 @@ from tests.support.server import environment
 PAGES = ["docs/tutorial.md", "docs/how-to/steer.md"]
 REFERENCES = [
     ("jobmon_client.cli.reference", "command-line.md", commands_page),
-    ("jobmon_server.http_reference", "http.md", routes_page),
+    ("jobmon_server.cli.reference", "http.md", routes_page),
 ]
 
 

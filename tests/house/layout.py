@@ -21,7 +21,7 @@ OTHER_FOLDERS = frozenset({"tests/server/fsm/model"})
 #: Who is imported, and the marks of which such a module has one.
 TECHNIQUES = {
     "tests.server.arena": {"race"},
-    "tests.server.actions.reporting.storm": {"race"},
+    "tests.server.actions.storm": {"race"},
     "hypothesis": {"property", "fuzz"},
     "tests.server.actions.life": {"property"},
 }

@@ -38,7 +38,7 @@ MAY_CATCH_ALL = (
 )
 #: Who makes directories or writes files otherwise than by `private_files`, and why.
 MAY_MAKE_FILES = {
-    "jobmon_client/private_files.py": "it is how the others do it",
+    "jobmon_client/system/private_files.py": "it is how the others do it",
     "jobmon_client/demo/step.py": "a command of the demo's workflow: what it writes is the user's",
     "jobmon_client/conformance.py": "marks in a directory that a plugin's author names",
     "jobmon_client/worker/agent/pipe.py": "it opens /dev/null",
@@ -257,7 +257,7 @@ def the_environment_has_one_reader(module: Module) -> Iterator[Offence]:
 
 
 def files_are_private(module: Module) -> Iterator[Offence]:
-    """Directories are made and files written by `jobmon_client.private_files`: 0700, 0600, no link followed."""
+    """Directories are made and files written by `jobmon_client.system.private_files`: 0700, 0600, no link followed."""
     if module.path.startswith(tuple(MAY_MAKE_FILES)):
         return
     for node in module.walk():

@@ -73,7 +73,7 @@ CASES: list[tuple[Rule, str, str, bool]] = [
     (rules.files_are_private, ACTION, "os.open(path, os.O_RDWR | os.O_CREAT)", True),
     (rules.files_are_private, ACTION, "path.open(encoding='utf-8')", False),
     (rules.files_are_private, ACTION, "open_text(path, 'w')", False),
-    (rules.files_are_private, "jobmon_client/private_files.py", "path.mkdir()", False),
+    (rules.files_are_private, "jobmon_client/system/private_files.py", "path.mkdir()", False),
     (rules.tests_run_and_run_for_real, TEST, "@pytest.mark.skipif(True)\ndef f(): pass", True),
     (rules.tests_run_and_run_for_real, TEST, "from unittest import mock", True),
     (rules.tests_run_and_run_for_real, TEST, "def test_f(mocker): pass", True),

@@ -15,7 +15,6 @@ import click
 from jobmon_client.api.client import Api
 from jobmon_client.cli.options import as_json, concurrency, one_line, plain, print_json, server, settings_of
 from jobmon_client.config import Settings
-from jobmon_client.private_files import make_directory
 from jobmon_client.running import progress
 from jobmon_client.running.connection import LOCAL, Connection, connected
 from jobmon_client.running.interrupts import Interrupts
@@ -23,6 +22,7 @@ from jobmon_client.running.run import OnProgress, Result, resume_on, run_on
 from jobmon_client.spec import files
 from jobmon_client.spec.definition import WorkflowDefinition
 from jobmon_client.states import TaskStatus
+from jobmon_client.system.private_files import make_directory
 
 FAILURES_SHOWN = 10
 CLUSTER_HELP = "Run every task on this cluster, whatever the file says; tasks that name none run on `local`."

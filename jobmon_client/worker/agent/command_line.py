@@ -14,7 +14,7 @@ from pathlib import Path
 from jobmon_client import config, log
 from jobmon_client.errors import JobmonError
 from jobmon_client.loop import stop_on_signals
-from jobmon_client.private_files import open_text
+from jobmon_client.system.private_files import open_text
 from jobmon_client.worker.agent.agent import Agent
 from jobmon_client.worker.agent.pipe import follow, write_change
 from jobmon_client.worker.agent.single import attend, run_one

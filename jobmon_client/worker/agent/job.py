@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from jobmon_client.states import FailureKind, ReasonCode, TaskInstanceStatus
-from jobmon_client.worker.process import result
+from jobmon_client.worker.agent import result
 from jobmon_client.worker.process.command_process import Ended, Process
 from jobmon_client.worker.process.exit_status import ExitStatus
 from jobmon_client.worker.process.items import LogFiles, WorkItem, tail

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobmon_client.private_files import FILE_MODE, make_directory
+from jobmon_client.system.private_files import FILE_MODE, make_directory
 from jobmon_client.worker.process.items import LogFiles
 from jobmon_client.worker.process.process_groups import read_short
 

@@ -17,7 +17,7 @@ from typing import TextIO
 
 import structlog
 
-from jobmon_client.private_files import make_directory, open_text
+from jobmon_client.system.private_files import make_directory, open_text
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TextIO
 
 import structlog
 
-from jobmon_client.private_files import make_directory, open_text
+from jobmon_client.system.private_files import make_directory, open_text
 from jobmon_client.worker.reporting.spool_file import REPORTS, SpoolContent, content, opened, set_aside
 
 log = structlog.get_logger(__name__)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from jobmon_server.actions.reporting.report_types import Report
 from jobmon_server.actions.reporting.transition import Verdict, report, report_many
 from jobmon_server.actions.workflow.settle import settle_if_over
-from jobmon_server.db.core import patience
+from jobmon_server.db.core.limits import patience
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.errors import JobmonServerError
 

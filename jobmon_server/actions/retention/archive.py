@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from sqlalchemy import Column
 
-from jobmon_client.private_files import make_directory
+from jobmon_client.system.private_files import make_directory
 from jobmon_server.db.core.rows import RowDict
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema.lifecycle import HEAD

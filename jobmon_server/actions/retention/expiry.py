@@ -18,7 +18,7 @@ Going = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailedWorkflow:
     """A workflow that something went wrong with, and what."""
 
     workflow_id: int
@@ -32,7 +32,7 @@ class Swept:
     done: list[int] = field(default_factory=list)
     kept: list[int] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
-    failed: list[Failure] = field(default_factory=list)
+    failed: list[FailedWorkflow] = field(default_factory=list)
 
     def sort_out(self, candidates: Sequence[Candidate]) -> list[int]:
         """Note those that nothing is done to, and return the others."""
@@ -58,7 +58,7 @@ def _flag(database: Database, ids: Sequence[int], keep_last: int, swept: Swept) 
         swept.done += database.transact(flag_some, ids, keep_last)
     except (DBAPIError, CorruptRow) as error:
         if len(ids) == 1:
-            swept.failed.append(Failure(ids[0], str(error).splitlines()[0]))
+            swept.failed.append(FailedWorkflow(ids[0], str(error).splitlines()[0]))
             return
         for one in ids:
             _flag(database, [one], keep_last, swept)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.exc import DBAPIError
 
 from jobmon_server.actions.retention.archive import archive, file_of
-from jobmon_server.actions.retention.expiry import Failure, Going, Swept, flag_expired
+from jobmon_server.actions.retention.expiry import FailedWorkflow, Going, Swept, flag_expired
 from jobmon_server.actions.retention.workflow_deletion import mark_purged, remove
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
@@ -28,7 +28,7 @@ class RetentionResult:
     removed: list[int]
     kept: list[int]
     held: list[int]
-    failed: list[Failure] = field(default_factory=list)
+    failed: list[FailedWorkflow] = field(default_factory=list)
     journal_rows: int = 0
     journal_after: int = 0
 
@@ -75,7 +75,7 @@ def purge(database: Database, settings: Settings, going: Going) -> Swept:
                 if database.transact(mark_purged, one, *asked):
                     swept.done.append(one)
             except (DBAPIError, CorruptRow, Invalid, Unknown) as error:
-                swept.failed.append(Failure(one, str(error).splitlines()[0]))
+                swept.failed.append(FailedWorkflow(one, str(error).splitlines()[0]))
     return swept
 
 
@@ -90,7 +90,7 @@ def remove_marked(database: Database, settings: Settings, going: Going) -> Swept
                 is_gone = remove(database, one, settings.archive_dir, going)
                 (swept.done if is_gone else swept.held).append(one)
             except (DBAPIError, CorruptRow, Invalid, Unknown) as error:
-                swept.failed.append(Failure(one, str(error).splitlines()[0]))
+                swept.failed.append(FailedWorkflow(one, str(error).splitlines()[0]))
     return swept
 
 

@@ -13,11 +13,11 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.pool import QueuePool
 
-from jobmon_client.private_files import open_descriptor
+from jobmon_client.system.private_files import open_descriptor
 from jobmon_server.db.core.clock import SQLITE_CLOCK, SQLITE_SECONDS_LATER, seconds_after
-from jobmon_server.db.core.linear_regex import matches
-from jobmon_server.db.core.search_slots import SearchSlots
-from jobmon_server.db.core.time_limit import LOCK_WAIT_SECONDS, limit_statements
+from jobmon_server.db.core.limits.linear_regex import matches
+from jobmon_server.db.core.limits.search_slots import SearchSlots
+from jobmon_server.db.core.limits.time_limit import LOCK_WAIT_SECONDS, limit_statements
 from jobmon_server.query_limits import QueryLimits
 
 #: How long a connection is waited for, a driver waits for the server, in seconds.

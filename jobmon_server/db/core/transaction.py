@@ -13,11 +13,12 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from jobmon_server.db.core import after_commit, patience
+from jobmon_server.db.core import after_commit
 from jobmon_server.db.core.engine import make_engine
 from jobmon_server.db.core.failures import as_ours, code, is_worth_a_rerun
-from jobmon_server.db.core.patience import Patience
-from jobmon_server.db.core.time_limit import time_limit, waiting_at_most
+from jobmon_server.db.core.limits import patience
+from jobmon_server.db.core.limits.patience import TimeBudget
+from jobmon_server.db.core.limits.time_limit import time_limit, waiting_at_most
 from jobmon_server.errors import Busy, CorruptDatabase, Unavailable
 from jobmon_server.query_limits import QueryLimits
 from jobmon_server.shared_counters import RERUNS, SharedCounters
@@ -71,7 +72,7 @@ class Database:
         """
         left = patience.current()
         for pause in (*PAUSES, None):
-            lost = Patience()
+            lost = TimeBudget()
             if left.left <= 0:
                 raise Busy
             try:
@@ -95,7 +96,7 @@ class Database:
         raise AssertionError("unreachable")
 
     @contextmanager
-    def _turn(self, left: Patience) -> Iterator[None]:
+    def _turn(self, left: TimeBudget) -> Iterator[None]:
         """Be the one writer of SQLite. Raises `Busy` when others are for too long."""
         if not self.has_one_writer:
             yield
@@ -110,7 +111,7 @@ class Database:
             self._writing.release()
 
     @contextmanager
-    def _begin(self, left: Patience) -> Iterator[Connection]:
+    def _begin(self, left: TimeBudget) -> Iterator[Connection]:
         """Begin, and commit at the end; a connection whose COMMIT failed may still be in its transaction: it is closed."""
         with self.engine.connect() as connection, waiting_at_most(connection, left.left):
             has_acted = False
@@ -138,7 +139,7 @@ class Database:
         """Run what no transaction may hold, each statement by itself; raises `Busy` when the database is away or locked."""
         alone = self.engine.execution_options(without_transaction=True)
         try:
-            with self._turn(Patience()), alone.connect() as connection:
+            with self._turn(TimeBudget()), alone.connect() as connection:
                 return query(connection, *args, **kwargs)
         except (DBAPIError, PoolTimeout) as error:
             self._refuse(error)

@@ -19,7 +19,7 @@ from jobmon_server.db.schema.tables import task_instance, workflow_run
 TABLES = ((workflow_run, "ix_workflow_run_report_by"), (task_instance, "ix_task_instance_report_by"))
 
 
-class Deadline(NamedTuple):
+class GracedRows(NamedTuple):
     """A deadline, and what has it: in the order of their index."""
 
     report_by: datetime
@@ -27,14 +27,14 @@ class Deadline(NamedTuple):
 
 
 def find(
-    connection: Connection, table: Table, index: str, back_at: datetime, after: Deadline | None
-) -> list[Deadline]:
+    connection: Connection, table: Table, index: str, back_at: datetime, after: GracedRows | None
+) -> list[GracedRows]:
     """Return a batch of deadlines that nobody has moved since the leader was back, the earliest first, `after` the last batch."""
     rows = connection.execute(_found(table, index, back_at, after))
-    return [Deadline(row.report_by, row.id) for row in rows]
+    return [GracedRows(row.report_by, row.id) for row in rows]
 
 
-def _found(table: Table, index: str, back_at: datetime, after: Deadline | None) -> Select[Any]:
+def _found(table: Table, index: str, back_at: datetime, after: GracedRows | None) -> Select[Any]:
     is_unmoved = or_(table.c.updated_at < back_at, table.c.report_by < back_at)
     statement = select(table.c.report_by, table.c.id).where(table.c.report_by.is_not(None), is_unmoved)
     if after is not None:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from jobmon_server.db.core.failures import is_overdue
-from jobmon_server.db.core.time_limit import time_limit
+from jobmon_server.db.core.limits.time_limit import time_limit
 from jobmon_server.db.search.globs import Pattern, RegexSpelling
 from jobmon_server.db.search.query import Condition, Entity, Operator, Query
 from jobmon_server.errors import TooExpensive

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.http import Http
 from jobmon_server.app import create_app
-from jobmon_server.db.core import patience
+from jobmon_server.db.core.limits import patience
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.errors import Busy
 from tests.support.path import RUNNING, Path, task
@@ -117,5 +117,5 @@ def test_a_call_of_many_transactions_has_one_patience(started) -> None:
 
 
 def test_the_patience_is_less_than_that_of_our_client() -> None:
-    assert patience.Patience().left == patience.PATIENCE_SECONDS == 10.0
+    assert patience.TimeBudget().left == patience.PATIENCE_SECONDS == 10.0
     assert Http("http://127.0.0.1:1")._timeout > 2 * patience.PATIENCE_SECONDS

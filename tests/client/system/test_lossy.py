@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from jobmon_client.lossy import lossy
 from jobmon_client.running import progress
+from jobmon_client.system.lossy import lossy
 
 STATE = {"tasks": {"DONE": 1, "RUNNING": 1}}
 TELLING = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jobmon_client.private_files import make_directory, open_bytes, open_descriptor, open_text
+from jobmon_client.system.private_files import make_directory, open_bytes, open_descriptor, open_text
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o777])

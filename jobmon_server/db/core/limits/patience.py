@@ -13,7 +13,7 @@ PATIENCE_SECONDS = 10.0
 
 
 @dataclass(slots=True)
-class Patience:
+class TimeBudget:
     """How many seconds of waiting a call has left; what is spent on work does not count."""
 
     left: float = field(default_factory=lambda: PATIENCE_SECONDS)
@@ -28,12 +28,12 @@ class Patience:
             self.left -= time.monotonic() - began
 
 
-_of_call: ContextVar[Patience | None] = ContextVar("patience", default=None)
+_of_call: ContextVar[TimeBudget | None] = ContextVar("patience", default=None)
 
 
 def start() -> None:
     """Have all transactions of this thread share one patience until `end`."""
-    _of_call.set(Patience())
+    _of_call.set(TimeBudget())
 
 
 def end() -> None:
@@ -41,6 +41,6 @@ def end() -> None:
     _of_call.set(None)
 
 
-def current() -> Patience:
+def current() -> TimeBudget:
     """Return the patience of the call that this thread answers, or a fresh one where it answers none."""
-    return _of_call.get() or Patience()
+    return _of_call.get() or TimeBudget()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jobmon_client.config import Settings
 from jobmon_client.errors import BadSetting
-from jobmon_client.private_files import make_directory, open_bytes
+from jobmon_client.system.private_files import make_directory, open_bytes
 
 PROBE = bytes(4096)
 NO_DIRECTORY = "the current directory does not exist any more: change to one that does"

@@ -14,7 +14,7 @@ import requests
 
 from jobmon_server.db.admin.integrity import check
 from jobmon_server.db.core.transaction import Database
-from tests.server.actions.reporting.storm import WRITERS, Storm
+from tests.server.actions.storm import WRITERS, Storm
 from tests.support.databases import MariadbSource, SqliteSource
 from tests.support.mariadb import Mariadb
 from tests.support.server import LiveServer, serve
@@ -108,14 +108,14 @@ def test_a_storm_on_mariadb(mariadb_source: MariadbSource, mariadb_server: Maria
 
 
 @pytest.mark.sqlite
-@pytest.mark.long(sibling="tests/server/actions/reporting/test_storm.py::test_a_storm_on_sqlite")
+@pytest.mark.long(sibling="tests/server/actions/test_storm.py::test_a_storm_on_sqlite")
 @pytest.mark.timeout(LONG_SECONDS + 120)
 def test_a_lasting_storm_on_sqlite(sqlite_source: SqliteSource, tmp_path: Path) -> None:
     storm_sqlite(sqlite_source, tmp_path, LONG_SECONDS)
 
 
 @pytest.mark.mariadb
-@pytest.mark.long(sibling="tests/server/actions/reporting/test_storm.py::test_a_storm_on_mariadb")
+@pytest.mark.long(sibling="tests/server/actions/test_storm.py::test_a_storm_on_mariadb")
 @pytest.mark.timeout(LONG_SECONDS + 120)
 def test_a_lasting_storm_on_mariadb(
     mariadb_source: MariadbSource, mariadb_server: Mariadb, tmp_path: Path

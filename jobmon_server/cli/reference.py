@@ -1,4 +1,4 @@
-"""`python -m jobmon_server.http_reference`: docs/reference/http.md, made from the OpenAPI document."""
+"""`python -m jobmon_server.cli.reference`: docs/reference/http.md, made from the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jobmon_server.routes.http.openapi import describe
 
 INTRODUCTION = """# The routes
 
-Made from the OpenAPI document by `python -m jobmon_server.http_reference`; a test fails when it is out of date. Every server gives the
+Made from the OpenAPI document by `python -m jobmon_server.cli.reference`; a test fails when it is out of date. Every server gives the
 whole document, with each field of each request and reply, at `/api/v1/openapi.json`.
 """
 

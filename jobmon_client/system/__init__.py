@@ -1,0 +1,1 @@
+"""What the operating system gives: files of our own, streams, modules loaded late."""
