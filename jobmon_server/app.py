@@ -10,7 +10,6 @@ import structlog
 from flask import Flask, Response, current_app, g, request
 
 from jobmon_server.actions.reporting.group_commit import GroupCommit
-from jobmon_server.auth_setting import NONE
 from jobmon_server.config import Settings
 from jobmon_server.db.core.limits import patience
 from jobmon_server.db.core.transaction import Database
@@ -19,6 +18,7 @@ from jobmon_server.routes import BLUEPRINTS
 from jobmon_server.routes.api import health, metrics
 from jobmon_server.routes.http import authentication, error_handlers, openapi, request_guard
 from jobmon_server.routes.http.long_poll import LongPolls
+from jobmon_server.settings.auth import NONE
 from jobmon_server.shared_counters import SharedCounters
 
 log = structlog.get_logger(__name__)

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from jobmon_client.system.private_files import make_directory, open_text
+
 SQLITE = "sqlite:///"
 MOST_BYTES = 65_536
 #: `scheme://user:password@rest`, as SQLAlchemy takes it apart: a password may hold anything but `@`.
@@ -137,11 +139,10 @@ def create_private(path: Path, text: str) -> bool:
 @contextmanager
 def _written_beside(path: Path, text: str) -> Iterator[Path]:
     """Write the text to a new file in the same directory, which is made if need be; the file is gone at the end."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_directory(path.parent)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with open_text(fresh, "x") as file:
             file.write(text)
         yield fresh
     finally:

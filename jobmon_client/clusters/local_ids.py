@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+#: States of a process, as /proc has them, in which it was stopped by a signal or a debugger.
+STOPPED = frozenset("Tt")
+
 
 def agent_pid(distributor_id: str) -> int | None:
     """Return the pid in a distributor id of ours, None if it is not one."""
@@ -30,4 +33,4 @@ def works(pid: int | None) -> bool:
         )
     except (OSError, IndexError):
         return False
-    return state not in {"T", "t"} and is_agent(pid)
+    return state not in STOPPED and is_agent(pid)

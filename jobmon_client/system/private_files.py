@@ -19,6 +19,7 @@ _MODES = {
     "r+": os.O_RDWR,
     "w": os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
     "a": os.O_WRONLY | os.O_CREAT | os.O_APPEND,
+    "x": os.O_WRONLY | os.O_CREAT | os.O_EXCL,
 }
 
 
@@ -65,12 +66,15 @@ def open_descriptor(path: str | Path, flags: int) -> int:
 
 
 def open_text(path: Path, mode: str = "r", *, encoding: str = "utf-8", **options: Any) -> TextIO:
-    """Open a file of ours for text, by mode `r`, `r+`, `w` or `a`. Raises `OSError`."""
-    opened = os.fdopen(open_descriptor(path, _MODES[mode]), mode, encoding=encoding, **options)
+    """Open a file of ours for text, by mode `r`, `r+`, `w`, `a` or `x`. Raises `OSError`."""
+    opened = os.fdopen(
+        open_descriptor(path, _MODES[mode]), mode.replace("x", "w"), encoding=encoding, **options
+    )
     return cast("TextIO", opened)
 
 
 def open_bytes(path: Path, mode: str = "r") -> BinaryIO:
-    """Open a file of ours for bytes, by mode `r`, `r+`, `w` or `a`. Raises `OSError`."""
-    opened: IO[bytes] = os.fdopen(open_descriptor(path, _MODES[mode]), f"{mode}b")
+    """Open a file of ours for bytes, by mode `r`, `r+`, `w`, `a` or `x`. Raises `OSError`."""
+    mode_of_file = mode.replace("x", "w")
+    opened: IO[bytes] = os.fdopen(open_descriptor(path, _MODES[mode]), f"{mode_of_file}b")
     return cast("BinaryIO", opened)

@@ -13,8 +13,8 @@ from sqlalchemy.engine import URL, Connection, make_url
 from jobmon_server.config import SQLITE
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema import lifecycle
-from jobmon_server.db.schema.tables import workflow
 from jobmon_server.db.schema.tables_control import token
+from jobmon_server.db.schema.tables_workflow import workflow
 from jobmon_server.errors import Refused
 
 #: What SQLite and a server put beside the file.

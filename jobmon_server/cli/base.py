@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from jobmon_server.auth_setting import AUTH, NONE, TOKENS
 from jobmon_server.config import WHERE, Settings, old_values
 from jobmon_server.errors import JobmonServerError
+from jobmon_server.settings.auth import AUTH, NONE, TOKENS
 
 if TYPE_CHECKING:
     from jobmon_server.db.core.transaction import Database

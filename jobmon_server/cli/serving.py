@@ -13,9 +13,9 @@ import click
 
 from jobmon_client.states import LostContact
 from jobmon_client.system import lazy_imports
-from jobmon_server.auth_setting import NONE
 from jobmon_server.cli.base import auth_options, database_option, load_settings, opened
-from jobmon_server.config import LEVELS
+from jobmon_server.settings.auth import NONE
+from jobmon_server.settings.checks import LEVELS
 
 UNGUARDED = (
     "jobmon-server: WARNING: auth = none: every user and every program of this machine can read everything here, and run"

@@ -13,9 +13,9 @@ from jobmon_client.access.local_files import (
     read_private,
     write_private,
 )
-from jobmon_server.auth_setting import LOCAL
 from jobmon_server.config import Settings
 from jobmon_server.errors import ConfigurationError
+from jobmon_server.settings.auth import LOCAL
 
 
 class Announcement:

@@ -18,13 +18,13 @@ from typing import Self
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from jobmon_server.app import create_app
-from jobmon_server.auth_setting import LOCAL
 from jobmon_server.background.jobs import LeaderJobs
 from jobmon_server.config import Settings, own_environment
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema import lifecycle
 from jobmon_server.local_token import LocalToken
 from jobmon_server.serving.announcement import Announcement
+from jobmon_server.settings.auth import LOCAL
 
 THREADS = 16
 HOST = "127.0.0.1"

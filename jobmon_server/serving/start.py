@@ -9,13 +9,13 @@ import socket
 import sys
 
 from jobmon_server import log
-from jobmon_server.auth_setting import LOCAL
 from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema import lifecycle
 from jobmon_server.errors import ConfigurationError
 from jobmon_server.local_token import LocalToken
 from jobmon_server.serving.server_file import ServerFile
+from jobmon_server.settings.auth import LOCAL
 
 #: How long a server that is ending may take before it is in the way of the next one.
 PATIENCE_SECONDS = 30.0

@@ -9,6 +9,7 @@ import pytest
 
 from jobmon_client import config
 from jobmon_client.errors import BadSetting
+from jobmon_client.setting_checks import KNOWN
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def test_a_flag_goes_before_the_environment_the_file_and_the_default(environment
 
 def test_every_setting_is_known_and_has_an_origin(tmp_path: Path) -> None:
     names = {setting.name for setting in dataclasses.fields(config.Settings)} - {"origins"}
-    assert set(config.KNOWN) == names == set(config.load({}, {"HOME": str(tmp_path)}).origins)
+    assert set(KNOWN) == names == set(config.load({}, {"HOME": str(tmp_path)}).origins)
 
 
 def test_the_deadline_is_ninety_three_seconds_by_default(tmp_path: Path) -> None:

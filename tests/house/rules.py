@@ -42,6 +42,7 @@ MAY_MAKE_FILES = {
     "jobmon_client/demo/step.py": "a command of the demo's workflow: what it writes is the user's",
     "jobmon_client/conformance.py": "marks in a directory that a plugin's author names",
     "jobmon_client/worker/agent/pipe.py": "it opens /dev/null",
+    "jobmon_client/worker/reporting/spool_file.py": "it opens nothing but regular files, and waits for no pipe",
     "jobmon_server/migrations/": "a tool for this repository's sources",
     "jobmon_server/actions/retention/archive.py": "mkstemp, which makes 0600, beside a file that the user names",
 }

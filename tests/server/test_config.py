@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobmon_server.config import CHECKS, Settings, old_values
+from jobmon_server.config import Settings, old_values
 from jobmon_server.errors import ConfigurationError
+from jobmon_server.settings.checks import CHECKS
 
 
 def load(

@@ -32,11 +32,19 @@ OUT_OF_TOUCH = EndOrder(
 class Contacts:
     """Counts for the jobs of one agent, in its one thread; a process beside it counts along."""
 
-    def __init__(self, grace: float, find: Callable[[int], Job | None]) -> None:
-        """Ask a command to end up to `grace` seconds before it is killed; `find` what is held of an instance."""
+    def __init__(
+        self,
+        grace: float,
+        find: Callable[[int], Job | None],
+        exempt: Callable[[int], None] = lambda _pid: None,
+    ) -> None:
+        """Ask a command to end up to `grace` seconds before it is killed; `find` what is held of an instance.
+
+        `exempt` is told of each child of ours that belongs to no command.
+        """
         self._grace = grace
         self._find = find
-        self._watch = ContactWatch()
+        self._watch = ContactWatch(exempt)
 
     def answered(self, job: Job, report: Mapping[str, Any], reply: Reply) -> None:
         """Take the answer to a report of a job: what is to be done out of touch, and how long it is in touch now."""

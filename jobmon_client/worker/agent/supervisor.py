@@ -57,7 +57,7 @@ class Supervisor:
         self._lingering = Lingering(families)
         self._slots = Slots(settings.concurrency)
         self.changes = Changes()
-        self.contacts = Contacts(settings.kill_grace, self._held)
+        self.contacts = Contacts(settings.kill_grace, self._held, families.exempt)
         self._verdicts = Verdicts()
         self._measuring = Measuring(settings, reports, self._send, self.obey)
         self._orders = ServerCommands(

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobmon_client.system.private_files import FILE_MODE, make_directory
+from jobmon_client.system.private_files import FILE_MODE, make_directory, open_bytes
 from jobmon_client.worker.process.items import LogFiles
 from jobmon_client.worker.process.process_groups import read_short
 
@@ -141,8 +141,7 @@ def spawned(command: str, environment: Environment, files: LogFiles) -> tuple[in
 def write_script(path: Path, text: bytes) -> None:
     """Write a file that only its owner may read, in the place of one that may be there; raise OSError."""
     path.unlink(missing_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
+    with open_bytes(path, "x") as file:
         file.write(text)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -20,8 +21,9 @@ log = structlog.get_logger(__name__)
 class ContactWatch:
     """Told until when each attempt may run; its methods may be called from one thread only."""
 
-    def __init__(self) -> None:
-        """Begin without a process."""
+    def __init__(self, exempt: Callable[[int], None]) -> None:
+        """Begin without a process; `exempt` is told its pid: a child of ours that belongs to no command."""
+        self._exempt = exempt
         self._process: subprocess.Popen[bytes] | None = None
         self._known: dict[int, list[str]] = {}
 
@@ -56,14 +58,19 @@ class ContactWatch:
 
     def _say(self, text: str) -> None:
         if self._process is None:
-            self._process = start()
+            self._process = self._start()
         try:
             write(self._process, text)
         except BrokenPipeError:  # somebody killed it: the next has to know all
             log.warning("contact_watch_gone", pid=self._process.pid)
             self.close()
-            self._process = start()
+            self._process = self._start()
             write(self._process, "".join(line for lines in self._known.values() for line in lines))
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = start()
+        self._exempt(process.pid)
+        return process
 
 
 def start() -> subprocess.Popen[bytes]:

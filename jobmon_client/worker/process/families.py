@@ -63,6 +63,11 @@ class Families:
         self._everything: Mapping[int, Seen] = {}
         self._looked_at = -FRESH
 
+    def exempt(self, pid: int) -> None:
+        """Take a child of ours for one that belongs to no command."""
+        if self._subreaper is not None:
+            self._subreaper.exempt.add(pid)
+
     def began(self, head: Head) -> None:
         """A command was started."""
         self._heads[head.pid] = head

@@ -13,8 +13,9 @@ from jobmon_server.actions.operator.task_operation import Planned, TaskOperation
 from jobmon_server.actions.workflow.json_merge_patch import patched
 from jobmon_server.db.core.partial_update import is_same
 from jobmon_server.db.core.types import canonical_json
-from jobmon_server.db.schema.tables import task, workflow
+from jobmon_server.db.schema.tables import task
 from jobmon_server.db.schema.tables_control import task_attribute, workflow_attribute
+from jobmon_server.db.schema.tables_workflow import workflow
 from jobmon_server.db.workflows.task_definitions import LockedAttributes, lock_attributes, write_attributes
 
 #: Bytes as JSON of all attributes of one task or workflow.

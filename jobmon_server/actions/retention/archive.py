@@ -22,7 +22,8 @@ from jobmon_client.system.private_files import make_directory
 from jobmon_server.db.core.rows import RowDict
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema.lifecycle import HEAD
-from jobmon_server.db.schema.tables import array, task, task_instance, workflow
+from jobmon_server.db.schema.tables import array, task, task_instance
+from jobmon_server.db.schema.tables_workflow import workflow
 from jobmon_server.db.workflows import archive_rows
 from jobmon_server.db.workflows.archive_rows import OF_ARRAY, OF_INSTANCE, OF_TASK, OF_WORKFLOW
 from jobmon_server.errors import Invalid, Unknown

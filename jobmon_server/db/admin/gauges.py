@@ -13,8 +13,9 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskInstanceStatus, WorkflowStatus
 from jobmon_server.db.core.clock import read_clock
-from jobmon_server.db.schema.tables import task_instance, workflow
+from jobmon_server.db.schema.tables import task_instance
 from jobmon_server.db.schema.tables_records import lease
+from jobmon_server.db.schema.tables_workflow import workflow
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 
 

@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, Select, Table, and_, exists, func, or_, se
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Reporter, TaskInstanceStatus, TaskStatus, WorkflowStatus
-from jobmon_server.db.schema.tables import edge, task, task_instance, workflow, workflow_run
+from jobmon_server.db.schema.tables import edge, task, task_instance
 from jobmon_server.db.schema.tables_control import command, metadata, metric_sample
 from jobmon_server.db.schema.tables_records import error_log, journal
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 from jobmon_server.fsm.consistent import CLOSED_AS, live_pairs
 from jobmon_server.fsm.task import LIVE, QUEUEABLE
 from jobmon_server.fsm.task_instance import FAILED, TASK_INSTANCE

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sqlalchemy import delete, func, select
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db.schema.tables import task_instance, workflow_run
+from jobmon_server.db.schema.tables import task_instance
 from jobmon_server.db.schema.tables_control import metadata
 from jobmon_server.db.schema.tables_records import lease
+from jobmon_server.db.schema.tables_workflow import workflow_run
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
 from jobmon_server.fsm.workflow import WORKFLOW_RUN
 

@@ -18,7 +18,7 @@ from jobmon_server.db.core.clock import SQLITE_CLOCK, SQLITE_SECONDS_LATER, seco
 from jobmon_server.db.core.limits.linear_regex import matches
 from jobmon_server.db.core.limits.search_slots import SearchSlots
 from jobmon_server.db.core.limits.time_limit import LOCK_WAIT_SECONDS, limit_statements
-from jobmon_server.query_limits import QueryLimits
+from jobmon_server.settings.query_limits import QueryLimits
 
 #: How long a connection is waited for, a driver waits for the server, in seconds.
 POOL_WAIT_SECONDS = 5

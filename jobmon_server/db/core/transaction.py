@@ -20,7 +20,7 @@ from jobmon_server.db.core.limits import patience
 from jobmon_server.db.core.limits.patience import TimeBudget
 from jobmon_server.db.core.limits.time_limit import time_limit, waiting_at_most
 from jobmon_server.errors import Busy, CorruptDatabase, Unavailable
-from jobmon_server.query_limits import QueryLimits
+from jobmon_server.settings.query_limits import QueryLimits
 from jobmon_server.shared_counters import RERUNS, SharedCounters
 
 P = ParamSpec("P")

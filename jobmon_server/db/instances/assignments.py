@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection
 
 from jobmon_server.db.instances.rows import InstanceRow, TaskRow
 from jobmon_server.db.schema.execution import merged_environment
-from jobmon_server.db.schema.tables import task, task_instance, workflow
+from jobmon_server.db.schema.tables import task, task_instance
+from jobmon_server.db.schema.tables_workflow import workflow
 
 #: Beside the packed columns.
 OF_INSTANCE = (task_instance.c.stdout, task_instance.c.stderr)

@@ -15,7 +15,8 @@ from jobmon_server.db.core.row_packing import Gathered
 from jobmon_server.db.core.rows import RowDict, chunks
 from jobmon_server.db.core.types import Json
 from jobmon_server.db.instances.lock_by_status import LockedQueued
-from jobmon_server.db.schema.tables import array, array_batch, task, task_instance, workflow
+from jobmon_server.db.schema.tables import array, array_batch, task, task_instance
+from jobmon_server.db.schema.tables_workflow import workflow
 from jobmon_server.errors import Unknown
 
 _PLACE = ("array_id", "batch_num", "array_step_id")

@@ -15,15 +15,8 @@ from jobmon_server.db.core import clock
 from jobmon_server.db.core.rows import RowDict, fetch_rows
 from jobmon_server.db.instances.locking import pair_of
 from jobmon_server.db.reads.lookups import read_journal
-from jobmon_server.db.schema.tables import (
-    array,
-    array_batch,
-    edge,
-    task,
-    task_instance,
-    workflow,
-    workflow_run,
-)
+from jobmon_server.db.schema.tables import array, array_batch, edge, task, task_instance
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 from jobmon_server.errors import Unknown
 from jobmon_server.fsm.plan import Pair
 from jobmon_server.fsm.task import LIVE

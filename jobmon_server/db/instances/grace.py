@@ -13,7 +13,8 @@ from jobmon_server.db.core import clock
 from jobmon_server.db.core.guarded_update import with_ids
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.rows import BATCH
-from jobmon_server.db.schema.tables import task_instance, workflow_run
+from jobmon_server.db.schema.tables import task_instance
+from jobmon_server.db.schema.tables_workflow import workflow_run
 
 #: What has deadlines, in the lock order, with the index of them.
 TABLES = ((workflow_run, "ix_workflow_run_report_by"), (task_instance, "ix_task_instance_report_by"))

@@ -19,7 +19,8 @@ from jobmon_server.db.core.guarded_update import with_ids
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.row_packing import Gathered, Packing
 from jobmon_server.db.reads.ownership import within
-from jobmon_server.db.schema.tables import task, task_instance, workflow_run
+from jobmon_server.db.schema.tables import task, task_instance
+from jobmon_server.db.schema.tables_workflow import workflow_run
 from jobmon_server.principal import Reach
 
 

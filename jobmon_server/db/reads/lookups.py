@@ -13,17 +13,10 @@ from jobmon_client.states import Reporter, TaskInstanceStatus, TaskStatus, Workf
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.rows import RowDict, fetch_rows
 from jobmon_server.db.schema.execution import as_told
-from jobmon_server.db.schema.tables import (
-    array,
-    array_batch,
-    edge,
-    task,
-    task_instance,
-    workflow,
-    workflow_run,
-)
+from jobmon_server.db.schema.tables import array, array_batch, edge, task, task_instance
 from jobmon_server.db.schema.tables_control import callback, task_input, task_instance_attribute
 from jobmon_server.db.schema.tables_records import error_log, journal
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 from jobmon_server.errors import Unknown
 from jobmon_server.fsm.task_instance import FAILED
 

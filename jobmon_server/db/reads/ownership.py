@@ -10,8 +10,9 @@ from sqlalchemy.engine import Connection, Row
 
 from jobmon_server.db.core.rows import chunks
 from jobmon_server.db.core.types import Id
-from jobmon_server.db.schema.tables import array, task, task_instance, workflow, workflow_run
+from jobmon_server.db.schema.tables import array, task, task_instance
 from jobmon_server.db.schema.tables_cluster import submission, submission_step
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 from jobmon_server.errors import ForeignWorkflow
 from jobmon_server.principal import Reach
 

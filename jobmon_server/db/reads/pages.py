@@ -100,10 +100,7 @@ def list_tended(
     after: int = 0,
     reach: Reach | None = None,
 ) -> RowDict:
-    """Return instances of a cluster that its distributor looks after, by id, and the instant that their times lie before or after.
-
-    With a reach only those within it.
-    """
+    """Return instances of a cluster, within reach, that its distributor looks after, by id; and the database's instant."""
     statement = (
         select(
             task_instance.c.id.label("task_instance_id"),

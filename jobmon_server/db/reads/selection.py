@@ -9,7 +9,8 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db.core.rows import BATCH
-from jobmon_server.db.schema.tables import task, workflow
+from jobmon_server.db.schema.tables import task
+from jobmon_server.db.schema.tables_workflow import workflow
 
 _TASKS = select(task.c.id, task.c.workflow_id, task.c.status)
 _WORKFLOWS = select(workflow.c.id, workflow.c.id.label("workflow_id"), workflow.c.status).where(

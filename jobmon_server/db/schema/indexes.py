@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from jobmon_server.db.core.types import Json
 from jobmon_server.db.schema.tables_control import metadata
 from jobmon_server.errors import ConfigurationError
-from jobmon_server.extra_index import ExtraIndex
+from jobmon_server.settings.extra_index import ExtraIndex
 
 #: What the names of a site's own indexes begin with.
 EXTRA = "extra_"

@@ -15,7 +15,7 @@ from jobmon_server.db.schema.columns import complete_for_making
 from jobmon_server.db.schema.drift import missing
 from jobmon_server.db.schema.tables_control import metadata
 from jobmon_server.errors import Busy, ConfigurationError, CorruptDatabase, Refused, WrongSchema
-from jobmon_server.extra_index import ExtraIndex
+from jobmon_server.settings.extra_index import ExtraIndex
 
 #: The revision that this version's code works on; a test compares it with the migrations.
 HEAD = "0005_auth"

@@ -11,8 +11,9 @@ from sqlalchemy import Column, ColumnElement, Select, Subquery, Table, case, lit
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db.core.types import StatusType
-from jobmon_server.db.schema.tables import task, task_instance, workflow
+from jobmon_server.db.schema.tables import task, task_instance
 from jobmon_server.db.schema.tables_records import journal
+from jobmon_server.db.schema.tables_workflow import workflow
 
 _HIDDEN = {"definition_digest", "status_by", "graced_at", "graced_led"}
 

@@ -11,7 +11,8 @@ from sqlalchemy import Column, ColumnElement, DateTime, Double, Integer, Table, 
 
 from jobmon_server.db.core.types import FreeText, Json, StatusType
 from jobmon_server.db.reads.lookups import is_current, is_same_batch, retried_at
-from jobmon_server.db.schema.tables import array, array_batch, task, task_instance, workflow, workflow_run
+from jobmon_server.db.schema.tables import array, array_batch, task, task_instance
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 from jobmon_server.db.search import field_types
 from jobmon_server.db.search.dialects import exact
 from jobmon_server.db.search.field_types import FieldType

@@ -12,7 +12,8 @@ from jobmon_server.db.core import clock
 from jobmon_server.db.core.planner_hints import StraightJoin
 from jobmon_server.db.core.rows import fetch_rows
 from jobmon_server.db.reads.ownership import within
-from jobmon_server.db.schema.tables import task, task_instance, workflow, workflow_run
+from jobmon_server.db.schema.tables import task, task_instance
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 from jobmon_server.db.search.conditions import clause, live_statuses
 from jobmon_server.db.search.expense import bounded
 from jobmon_server.db.search.fields import FIELDS, JOINS, SUMMARY, TABLES, Field, id_field

@@ -11,8 +11,9 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, false, not_, or_
 
 from jobmon_server.db.core.planner_hints import StraightJoin, by_index
 from jobmon_server.db.schema.attribute_index import attribute_digest
-from jobmon_server.db.schema.tables import task, task_instance, workflow, workflow_run
+from jobmon_server.db.schema.tables import task, task_instance
 from jobmon_server.db.schema.tables_control import task_attribute, workflow_attribute
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 from jobmon_server.db.search import field_types
 from jobmon_server.db.search.field_types import FieldType
 from jobmon_server.db.search.query import Entity, InvalidQuery, Operator

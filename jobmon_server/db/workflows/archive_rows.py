@@ -10,15 +10,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_server.db.core.rows import BATCH, RowDict
 from jobmon_server.db.reads.lookups import still_stopping
-from jobmon_server.db.schema.tables import (
-    array,
-    array_batch,
-    edge,
-    task,
-    task_instance,
-    workflow,
-    workflow_run,
-)
+from jobmon_server.db.schema.tables import array, array_batch, edge, task, task_instance
 from jobmon_server.db.schema.tables_cluster import submission_step
 from jobmon_server.db.schema.tables_control import (
     callback,
@@ -30,6 +22,7 @@ from jobmon_server.db.schema.tables_control import (
     workflow_attribute,
 )
 from jobmon_server.db.schema.tables_records import error_log, journal
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 from jobmon_server.db.workflows.workflow_locks import has_live_tasks
 from jobmon_server.fsm.workflow import WORKFLOW_RUN
 

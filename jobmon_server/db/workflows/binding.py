@@ -14,7 +14,8 @@ from jobmon_server.db.core import clock
 from jobmon_server.db.core.guarded_update import status_values
 from jobmon_server.db.core.types import inserted_id
 from jobmon_server.db.schema.execution import as_columns, as_told
-from jobmon_server.db.schema.tables import array, edge, task, workflow
+from jobmon_server.db.schema.tables import array, edge, task
+from jobmon_server.db.schema.tables_workflow import workflow
 from jobmon_server.fsm.workflow import WORKFLOW
 
 _ROWS = 1000

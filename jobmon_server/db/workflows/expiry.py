@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from jobmon_server.db.core import clock
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.reads.lookups import still_stopping
-from jobmon_server.db.schema.tables import workflow
+from jobmon_server.db.schema.tables_workflow import workflow
 
 
 def not_deleted() -> ColumnElement[bool]:

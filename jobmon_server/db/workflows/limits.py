@@ -8,7 +8,8 @@ from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db.core.rows import RowDict, fetch_rows
-from jobmon_server.db.schema.tables import array, workflow
+from jobmon_server.db.schema.tables import array
+from jobmon_server.db.schema.tables_workflow import workflow
 from jobmon_server.db.workflows.workflow_locks import LockedWorkflow
 
 

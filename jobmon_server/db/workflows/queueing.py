@@ -17,8 +17,9 @@ from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.row_packing import Gathered
 from jobmon_server.db.core.transaction import LostRace
 from jobmon_server.db.core.types import Id, StatusType
-from jobmon_server.db.schema.tables import array, array_batch, task, task_instance, workflow
+from jobmon_server.db.schema.tables import array, array_batch, task, task_instance
 from jobmon_server.db.schema.tables_records import journal
+from jobmon_server.db.schema.tables_workflow import workflow
 from jobmon_server.db.workflows.dag import ReadyTask
 from jobmon_server.db.workflows.workflow_locks import LockedWorkflow
 from jobmon_server.fsm.task_instance import TASK_INSTANCE

@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import TaskStatus, WorkflowStatus
 from jobmon_server.db.core.rows import chunks
-from jobmon_server.db.schema.tables import edge, task, workflow, workflow_run
+from jobmon_server.db.schema.tables import edge, task
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 from jobmon_server.db.workflows import task_locks
 from jobmon_server.fsm.task import QUEUEABLE
 from jobmon_server.fsm.workflow import WORKFLOW_RUN

@@ -23,7 +23,8 @@ from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.prepared import PreparedStatement
 from jobmon_server.db.core.transaction import LostRace
 from jobmon_server.db.core.types import inserted_id
-from jobmon_server.db.schema.tables import array, task, workflow, workflow_run
+from jobmon_server.db.schema.tables import array, task
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 from jobmon_server.db.workflows import outbox
 from jobmon_server.db.workflows.expiry import not_deleted
 from jobmon_server.fsm.task import LIVE, QUEUEABLE

@@ -15,8 +15,9 @@ from sqlalchemy.engine import Connection
 from jobmon_server.db.core import clock
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.rows import BATCH, chunks
-from jobmon_server.db.schema.tables import array, edge, task, task_instance, workflow, workflow_run
+from jobmon_server.db.schema.tables import array, edge, task, task_instance
 from jobmon_server.db.schema.tables_cluster import submission, submission_step
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 from jobmon_server.db.workflows import dag
 from jobmon_server.db.workflows.expiry import Place, not_deleted
 from jobmon_server.fsm.task_instance import TASK_INSTANCE

@@ -13,8 +13,8 @@ from jobmon_server.db.instances import submissions as queries
 from jobmon_server.routes.api.resources import Page, cursor
 from jobmon_server.routes.fields.base import Count, Id, ListOf, Name, Schema, Text, WordField
 from jobmon_server.routes.http.endpoint import blueprint, get, post, reach, read, reply, transact
+from jobmon_server.routes.schemas.replies import FoundInstance
 from jobmon_server.routes.schemas.requests import LARGEST_BATCH
-from jobmon_server.routes.schemas.resources import FoundInstance
 
 submissions = blueprint("submissions", "Submissions: what was handed to a cluster in one piece.")
 

@@ -8,8 +8,8 @@ from flask import Response
 
 from jobmon_server.db.reads import lookups
 from jobmon_server.routes.http.endpoint import blueprint, get, post, read, reply, report
-from jobmon_server.routes.schemas import requests, resources
-from jobmon_server.routes.schemas.replies import ReportReply, RunningReply, verdict_reply
+from jobmon_server.routes.schemas import requests
+from jobmon_server.routes.schemas.replies import FoundInstance, ReportReply, RunningReply, verdict_reply
 
 worker = blueprint("worker", "Worker nodes: running, heartbeat, done, error.")
 
@@ -65,7 +65,7 @@ def log_error_worker_node(task_instance_id: int, **facts: Any) -> Response:
 @get(
     worker,
     "/get_array_task_instance_id/<id:array_id>/<id:batch_num>/<index:array_step_id>",
-    reply=resources.FoundInstance,
+    reply=FoundInstance,
 )
 def get_array_task_instance_id(array_id: int, batch_num: int, array_step_id: int) -> Response:
     """Find the instance of an array worker by its place."""

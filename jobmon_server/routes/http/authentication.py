@@ -7,7 +7,6 @@ import time
 from flask import Flask, current_app, g, request
 
 from jobmon_client.states import Scope
-from jobmon_server.auth_setting import LOCAL
 from jobmon_server.config import Settings
 from jobmon_server.db.admin.sessions import find_session
 from jobmon_server.db.admin.tokens import digest_of, find_token
@@ -16,6 +15,7 @@ from jobmon_server.local_token import LocalToken
 from jobmon_server.principal import Principal, allowing
 from jobmon_server.routes.http.endpoint import read
 from jobmon_server.routes.http.scopes import needed
+from jobmon_server.settings.auth import LOCAL
 
 #: For how long a process takes a token without asking the database: a report costs no statement more, a revoked token
 #: holds no longer than this.

@@ -17,7 +17,6 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 from flask import Response, current_app, g, request
-from marshmallow import fields
 
 from jobmon_client.states import Outcome
 from jobmon_server.actions.reporting.report_types import REPORTS, Report
@@ -27,9 +26,10 @@ from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.reads.ownership import refuse_foreign
 from jobmon_server.errors import Fenced, ForeignWorkflow, Invalid, JobmonServerError, Malformed, Unknown
 from jobmon_server.principal import ANYBODY, Principal, Reach
-from jobmon_server.routes.fields.base import Schema, Text, Whole
+from jobmon_server.routes.fields.base import Schema
 from jobmon_server.routes.http.blueprint import Blueprint, View
 from jobmon_server.routes.http.fast_load import loader_of
+from jobmon_server.routes.http.refusal import Refusal
 from jobmon_server.routes.http.request_body import json_body, load
 
 PREFIX = "/api/v1"
@@ -42,44 +42,6 @@ REFUSALS: dict[str, type[JobmonServerError]] = {
 }
 
 Result = TypeVar("Result")
-
-
-class Detail(Schema):
-    """One thing that is wrong: 422 names the field and its problem, other refusals say what they know."""
-
-    field = Text()
-    problem = Text()
-    what = Text()
-    id = fields.Raw(
-        metadata={"description": "the id asked for: a number, or words where it is made of several"}
-    )
-    retry_after = fields.Float()
-    table = Text()
-    column = Text()
-
-
-class Reason(Schema):
-    """Why it was refused."""
-
-    code = Text(required=True)
-    message = Text(required=True)
-    details = fields.List(fields.Nested(Detail), required=True)
-
-
-class Refusal(Schema):
-    """The reply to anything that was not done."""
-
-    outcome = Text(allow_none=True, required=True)
-    status = Text(allow_none=True)
-    task_status = Text(allow_none=True)
-    report_by = fields.DateTime(allow_none=True)
-    task_instance_id = Whole()
-    applied = Whole()
-    matched = Whole()
-    digest = Text()
-    commands = fields.List(fields.Dict())
-    acknowledged = fields.List(fields.Dict())
-    error = fields.Nested(Reason, required=True)
 
 
 def blueprint(name: str, description: str) -> Blueprint:

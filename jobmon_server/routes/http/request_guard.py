@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 from flask import Flask, request
 
-from jobmon_server.auth_setting import is_loopback
 from jobmon_server.config import Settings
 from jobmon_server.errors import ForeignOrigin, Misdirected, UnsupportedMedia
 from jobmon_server.routes.http.endpoint import PREFIX
+from jobmon_server.settings.auth import is_loopback
 
 API = "/api/"
 #: Whoever watches a server calls it by any name.

@@ -180,3 +180,9 @@ def batch_reply(verdicts: Iterable[Verdict], applied: int = 0) -> Response:
     applied += sum(one.outcome is Outcome.APPLIED for one in verdicts)
     outcomes = [batch_item(one, **one.place) for one in verdicts if one.is_remarkable]
     return reply({"applied": applied, "outcomes": outcomes})
+
+
+class FoundInstance(Schema):
+    """The instance at a place of an array."""
+
+    task_instance_id = Id(required=True)

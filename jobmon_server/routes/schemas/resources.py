@@ -296,9 +296,3 @@ class Tended(Schema):
 
     task_instances = fields.List(fields.Nested(TendedLine), required=True)
     now = _time(null=True)
-
-
-class FoundInstance(Schema):
-    """The instance at a place of an array."""
-
-    task_instance_id = _id()

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db.schema.tables import task, task_instance, workflow, workflow_run
+from jobmon_server.db.schema.tables import task, task_instance
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 
 LONG_AGO = datetime(2001, 1, 1)  # noqa: DTZ001  # the database's instants are naive UTC
 

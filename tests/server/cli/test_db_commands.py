@@ -18,7 +18,7 @@ from jobmon_server.db.admin.integrity import check
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema import indexes, lifecycle, views
 from jobmon_server.errors import ConfigurationError
-from jobmon_server.extra_index import ExtraIndex, extra_indexes
+from jobmon_server.settings.extra_index import ExtraIndex, extra_indexes
 from tests.server.actions.retention.test_deleting import ended, rows
 from tests.server.actions.retention.test_keeping import make_older
 from tests.server.db.schema.test_query_plans import plan

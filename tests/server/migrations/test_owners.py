@@ -11,8 +11,9 @@ from jobmon_server.db.admin.tokens import find_token
 from jobmon_server.db.core import clock
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema import lifecycle
-from jobmon_server.db.schema.tables import array, array_batch, task, task_instance, workflow, workflow_run
+from jobmon_server.db.schema.tables import array, array_batch, task, task_instance
 from jobmon_server.db.schema.tables_control import token
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 from jobmon_server.migrations import configuration
 from jobmon_server.principal import Reach
 

@@ -82,7 +82,9 @@ def test_connections_that_are_held_cost_nobody_a_thread(
     check_that_held_ones_cost_nothing(server, kind, SOME)
 
 
-@pytest.mark.long(sibling=f"{HERE}::test_connections_that_are_held_cost_nobody_a_thread")
+@pytest.mark.long(
+    sibling="tests/server/serving/test_slow_connections.py::test_connections_that_are_held_cost_nobody_a_thread"
+)
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_thousand_connections_that_are_held_cost_nobody_a_thread(

@@ -15,8 +15,9 @@ from jobmon_server.config import Settings
 from jobmon_server.db.admin import lease
 from jobmon_server.db.core import clock
 from jobmon_server.db.core.transaction import Database
-from jobmon_server.db.schema.tables import task_instance, workflow_run
+from jobmon_server.db.schema.tables import task_instance
 from jobmon_server.db.schema.tables_records import lease as lease_table
+from jobmon_server.db.schema.tables_workflow import workflow_run
 from tests.support.path import SECONDS, Path
 from tests.support.situations import into
 

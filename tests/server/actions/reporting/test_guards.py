@@ -18,7 +18,8 @@ from jobmon_server.db.core.transaction import Database, LostRace
 from jobmon_server.db.instances import heartbeats, lock_by_status
 from jobmon_server.db.instances.lock_by_status import LockedInstance
 from jobmon_server.db.instances.uniform_writes import typical, write_alike
-from jobmon_server.db.schema.tables import task, task_instance, workflow, workflow_run
+from jobmon_server.db.schema.tables import task, task_instance
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 from jobmon_server.db.workflows import queueing, workflow_locks
 from jobmon_server.db.workflows.dag import ReadyTask
 from jobmon_server.fsm.plan import Pair

@@ -17,8 +17,9 @@ from jobmon_server.background.retention import RetentionJob
 from jobmon_server.config import Settings
 from jobmon_server.db.admin.integrity import check
 from jobmon_server.db.core.transaction import Database
-from jobmon_server.db.schema.tables import task_instance, workflow
+from jobmon_server.db.schema.tables import task_instance
 from jobmon_server.db.schema.tables_records import journal
+from jobmon_server.db.schema.tables_workflow import workflow
 from jobmon_server.db.workflows import expiry, workflow_removal
 from tests.server.actions.retention.test_deleting import forbid
 from tests.server.db.schema.test_query_plans import plans

@@ -17,7 +17,7 @@ from jobmon_server.app import create_app
 from jobmon_server.config import Settings
 from jobmon_server.db.admin.integrity import check
 from jobmon_server.db.core.transaction import Database
-from jobmon_server.db.schema import tables
+from jobmon_server.db.schema.tables_workflow import workflow
 from jobmon_server.db.workflows import workflow_removal
 from tests.server.actions.retention.test_deleting import drop, ended, rows
 from tests.support.path import ME, Path, task
@@ -81,9 +81,7 @@ def test_what_hangs_on_a_task_goes_with_it(path: Path, database: Database) -> No
 
 def test_what_hangs_on_a_workflow_goes_with_it(path: Path, database: Database) -> None:
     one = ended(path)
-    database.transact(
-        lambda connection: connection.execute(delete(tables.workflow).where(tables.workflow.c.id == one))
-    )
+    database.transact(lambda connection: connection.execute(delete(workflow).where(workflow.c.id == one)))
     assert database.read(rows) == {}
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from jobmon_server.db.admin.integrity import check
 from jobmon_server.db.core.rows import BATCH
 from jobmon_server.db.core.transaction import Database
-from jobmon_server.db.schema.tables import workflow
+from jobmon_server.db.schema.tables_workflow import workflow
 from tests.support.path import Path, task
 from tests.support.waiting import eventually
 

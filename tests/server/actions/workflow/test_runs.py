@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from jobmon_server.db.admin.integrity import check
 from jobmon_server.db.core.transaction import Database
-from jobmon_server.db.schema.tables import workflow_run
+from jobmon_server.db.schema.tables_workflow import workflow_run
 from tests.support.path import SOON, Path, Reply, task
 from tests.support.situations import into
 from tests.support.waiting import eventually

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_server.app import create_app
 from jobmon_server.db.core.transaction import Database
-from jobmon_server.db.schema.tables import workflow
+from jobmon_server.db.schema.tables_workflow import workflow
 from jobmon_server.db.workflows import binding
 from jobmon_server.routes.http.endpoint import reply, transact
 from tests.support.path import Path, task

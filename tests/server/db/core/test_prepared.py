@@ -14,7 +14,8 @@ from jobmon_client.states import TaskInstanceStatus, TaskStatus, WorkflowStatus
 from jobmon_server.db.core.guarded_update import with_ids
 from jobmon_server.db.core.prepared import PreparedStatement
 from jobmon_server.db.core.transaction import Database
-from jobmon_server.db.schema.tables import task, task_instance, workflow
+from jobmon_server.db.schema.tables import task, task_instance
+from jobmon_server.db.schema.tables_workflow import workflow
 from tests.server.listening import listening
 from tests.support.databases import make_schema
 

@@ -13,8 +13,9 @@ from sqlalchemy.exc import IntegrityError
 
 from jobmon_server.db.core import clock
 from jobmon_server.db.core.transaction import Database
-from jobmon_server.db.schema.tables import task, task_instance, workflow
+from jobmon_server.db.schema.tables import task, task_instance
 from jobmon_server.db.schema.tables_records import error_log, journal
+from jobmon_server.db.schema.tables_workflow import workflow
 from tests.support.path import Path
 from tests.support.path import task as a_task
 

@@ -19,8 +19,9 @@ from jobmon_client.states import (
     WorkflowStatus,
 )
 from jobmon_server.db.schema.attribute_index import index_attributes
-from jobmon_server.db.schema.tables import array, array_batch, task, task_instance, workflow, workflow_run
+from jobmon_server.db.schema.tables import array, array_batch, task, task_instance
 from jobmon_server.db.schema.tables_control import task_attribute, workflow_attribute
+from jobmon_server.db.schema.tables_workflow import workflow, workflow_run
 
 Row = dict[str, Any]
 PAST, FUTURE = datetime(2001, 2, 3), datetime(2099, 1, 2)  # noqa: DTZ001  # the database's instants are naive UTC

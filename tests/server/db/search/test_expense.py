@@ -16,7 +16,7 @@ from jobmon_server.config import Settings
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema.tables import task_instance
 from jobmon_server.errors import Busy
-from jobmon_server.query_limits import QueryLimits
+from jobmon_server.settings.query_limits import QueryLimits
 from tests.support.path import Path, task
 
 #: Names on which a backtracking search takes longest: cubic in their length.

@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from jobmon_server.db.core.transaction import Database
-from jobmon_server.db.schema.tables import task_instance, workflow
+from jobmon_server.db.schema.tables import task_instance
+from jobmon_server.db.schema.tables_workflow import workflow
 from tests.server.listening import listening
 from tests.support.path import Path, task
 

@@ -17,6 +17,8 @@ from jobmon_server.app import create_app
 from jobmon_server.db.core.transaction import Database
 from tests.support.path import Path
 
+pytestmark = pytest.mark.fuzz
+
 SEED = 20_260
 #: Requests in all, of every operation as many.
 EVERY_RUN, LONG = 2_000, 20_000
@@ -86,7 +88,9 @@ def test_no_call_of_the_document_is_answered_with_500(prepared: Flask, database:
     assert failures(prepared, EVERY_RUN if database.has_one_writer else ON_MARIADB) == []
 
 
-@pytest.mark.long(sibling="test_no_call_of_the_document_is_answered_with_500")
+@pytest.mark.long(
+    sibling="tests/server/routes/http/test_document_fuzz.py::test_no_call_of_the_document_is_answered_with_500"
+)
 @pytest.mark.timeout(7_200)
 def test_no_call_of_very_many_is_answered_with_500(prepared: Flask) -> None:
     assert failures(prepared, LONG) == []

@@ -1,0 +1,1 @@
+"""Values of single settings: what is allowed, and what it means."""
