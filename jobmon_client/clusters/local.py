@@ -59,8 +59,6 @@ class LocalCluster:
         self._backoff = Backoff(0.2, 10.0)
         self._stop = threading.Event()
 
-    # -- the verbs -------------------------------------------------------------------------------------------
-
     def start(self) -> None:
         """Kill what dead agents of this machine left running, start ours; raise ClusterError if there can be none."""
         killed = orphans.sweep(
@@ -223,9 +221,7 @@ class LocalCluster:
         except OSError as error:
             raise ClusterError(f"the agent could not be started: {error}") from error
         agent = AgentPipe(process)
-        self._listener = threading.Thread(
-            target=self._listen, args=(agent,), name="local-cluster", daemon=True
-        )
+        self._listener = threading.Thread(target=self._listen, args=(agent,), name="local", daemon=True)
         self._listener.start()
         return agent
 
@@ -282,9 +278,10 @@ class LocalCluster:
         """Kill what a dead agent left running, and remember how it died, once nothing runs; return whether that is so."""
         if agent is None:
             return True
-        mark = f"{self._host}:{agent.pid}:"
         with self._lock:
-            left = {one: number for one, number in self._in_hand.items() if one.startswith(mark)}
+            left = {
+                one: n for one, n in self._in_hand.items() if one.startswith(f"{self._host}:{agent.pid}:")
+            }
             if not orphans.kill(left):
                 return False
             message = f"the agent (pid {agent.pid}) that ran it {agent.end}"

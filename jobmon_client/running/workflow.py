@@ -49,6 +49,14 @@ class Workflow:
     hello = workflow.task("hello", "echo hello > hello.txt")
     workflow.task("count", "wc hello.txt", upstream=[hello])
     result = workflow.run()
+
+    Args:
+        callback_url: Where the server tells how it ended.
+        expiry_seconds: How long it is kept after its end.
+        working_directory: Where commands run; where the caller stands when it is run if not given.
+        environment: Variables for its commands; no secrets: everybody can read them.
+        retry_delay: Seconds from a failed attempt to the next, or `{"seconds": 10, "factor": 2, "jitter": 0.1}`.
+        lost_contact: Whether a worker that is out of touch goes on (`continue`) or ends its command (`stop`).
     """
 
     def __init__(  # noqa: PLR0913 - each is a field of a workflow
@@ -65,16 +73,7 @@ class Workflow:
         lost_contact: str | None = None,
         **defaults: Any,
     ) -> None:
-        """Take, beside its own fields, defaults for its tasks: any field of `task`. Raise InvalidDefinition.
-
-        Args:
-            callback_url: Where the server tells how it ended.
-            expiry_seconds: How long it is kept after its end.
-            working_directory: Where commands run; where the caller stands when it is run if not given.
-            environment: Variables that commands get beside those of their worker; no secrets: everybody can read them.
-            retry_delay: Seconds from a failed attempt to the next, or `{"seconds": 10, "factor": 2, "jitter": 0.1}`.
-            lost_contact: Whether a worker that is out of touch goes on (`continue`) or ends its command (`stop`).
-        """
+        """Take, beside its own fields, defaults for its tasks: any field of `task`. Raise InvalidDefinition."""
         self.name = name
         given = {
             "name": name,

@@ -73,14 +73,18 @@ class Agent:
         reports = Reports(self.worker_id, pace)
         self._watch = ProcessWatch(spool_dir, self.worker_id, settings.log_dir)
         self._subreaper = subreaper
-        if subreaper is not None:
-            subreaper.exempt |= self._watch.pids
         families = Families(subreaper)
+        for pid in self._watch.pids:
+            families.exempt(pid)
         starter = Starter(families, self._watch, open_files, settings.server_url)
-        self._supervisor = supervisor = Supervisor(
-            settings, reports, self._reporter, self._waiter, families, starter
-        )
-        self._heartbeats = Heartbeats(
+        self._supervisor = Supervisor(settings, reports, self._reporter, self._waiter, families, starter)
+        self._heartbeats = self._make_heartbeats(pace)
+        self._finished = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="agent", daemon=True)
+
+    def _make_heartbeats(self, pace: Pace) -> Heartbeats:
+        settings, supervisor = self._settings, self._supervisor
+        return Heartbeats(
             self._api(min(settings.request_timeout, pace.increment / 2), settings.heartbeat_interval / 2),
             pace=pace,
             running=supervisor.held,
@@ -88,8 +92,6 @@ class Agent:
             heard=lambda *told: self._waiter.post(lambda: supervisor.contacts.all_heard(*told)),
             unkillable=lambda: unkillable(tuple(supervisor.running.values())),
         )
-        self._finished = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="agent", daemon=True)
 
     def _api(self, timeout: float, budget: float) -> Api:
         server_url = self._settings.server_url or ""

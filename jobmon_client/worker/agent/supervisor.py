@@ -21,7 +21,7 @@ from jobmon_client.worker.agent.server_commands import ServerCommands, is_killed
 from jobmon_client.worker.agent.slots import Slots
 from jobmon_client.worker.agent.starting import Starter, is_shortage
 from jobmon_client.worker.agent.verdicts import Verdicts
-from jobmon_client.worker.process.exit_status import CONFIRMED, LAST_REPORT, ExitStatus, quoted
+from jobmon_client.worker.process.exit_status import CONFIRMED, LAST_REPORT, ExitStatus, not_started, quoted
 from jobmon_client.worker.process.families import Families
 from jobmon_client.worker.process.items import LogFiles, WorkItem, tail
 from jobmon_client.worker.process.waiter import Waiter
@@ -29,6 +29,7 @@ from jobmon_client.worker.reporting.reporter import ReportSender
 
 log = structlog.get_logger(__name__)
 
+STRANGERS = frozenset({Outcome.FENCED, Outcome.UNKNOWN})
 LIVE = frozenset({TaskInstanceStatus.RUNNING, TaskInstanceStatus.TRIAGING})
 BEFORE = frozenset({TaskInstanceStatus.QUEUED, TaskInstanceStatus.INSTANTIATED, TaskInstanceStatus.LAUNCHED})
 
@@ -105,9 +106,7 @@ class Supervisor:
             self._send(self._reports.running(job), job, self._answered_running)
 
     def _send(self, report: Mapping[str, Any], job: Job, act: Callable[[Job, Reply], None]) -> None:
-        """Send a report; what is answered is for this thread."""
-
-        def answered(reply: Reply) -> None:
+        def answered(reply: Reply) -> None:  # in this thread
             self.contacts.answered(job, report, reply)
             act(job, reply)
 
@@ -141,10 +140,7 @@ class Supervisor:
         self._slots.answered(job, granted=may_start and job.order is None)
         if may_start and job.order is None:
             self._start_next()
-        elif (
-            reply.outcome not in {Outcome.FENCED, Outcome.UNKNOWN}
-            and reply.status is TaskInstanceStatus.KILL_SELF
-        ):
+        elif reply.outcome not in STRANGERS and reply.status is TaskInstanceStatus.KILL_SELF:
             self._report(job, CONFIRMED)
         elif may_start and job.order is not None:
             self._orders.take(job, reply.commands)
@@ -183,8 +179,7 @@ class Supervisor:
                 self._slots.put_back(job)
             else:
                 self._slots.free(None)
-                problem = f"the command could not be started: {error}"
-                self._report(job, ExitStatus(TaskInstanceStatus.ERROR, problem))
+                self._report(job, not_started(error))
             return
         self.contacts.started(job)
         job.phase = Phase.RUNNING
@@ -227,8 +222,9 @@ class Supervisor:
     def _acknowledge(self, job: Job, results: Mapping[int, str]) -> None:
         """Say what was made of commands; the reply may bring more of them."""
         acknowledged = [{"command_id": one, "result": result} for one, result in results.items()]
-        report = self._reports.living(job, acknowledged=acknowledged)
-        self._send(report, job, lambda _job, reply: self.obey(reply))
+        self._send(
+            self._reports.living(job, acknowledged=acknowledged), job, lambda _job, reply: self.obey(reply)
+        )
 
     def end_all(self, ids: Iterable[int], reason: str) -> None:
         """End these; ERROR is what fits an instance that lives: if it is to be killed, the reply will say so."""
@@ -295,10 +291,8 @@ class Supervisor:
 
     def _confirm(self, job: Job, reply: Reply) -> None:
         """Forget the job, once a server that wanted it killed knows that it is dead."""
-        if reply.status is TaskInstanceStatus.KILL_SELF and reply.outcome is Outcome.UNTIMELY:
-            self._report(job, CONFIRMED)
-        else:
-            self._forget(job)
+        is_wanted = reply.status is TaskInstanceStatus.KILL_SELF and reply.outcome is Outcome.UNTIMELY
+        self._report(job, CONFIRMED) if is_wanted else self._forget(job)
 
     def _forget(self, job: Job) -> None:
         del self.jobs[job.id]

@@ -31,6 +31,11 @@ LAST_REPORT = {
 }
 
 
+def not_started(error: Exception) -> ExitStatus:
+    """Return what is reported of a command that the system did not take."""
+    return ExitStatus(TaskInstanceStatus.ERROR, f"the command could not be started: {error}")
+
+
 def judge(ended: Ended, *, out_of_memory: bool, stderr: str) -> ExitStatus:
     """Judge a command that ended by itself; `out_of_memory`: the machine killed something for that meanwhile."""
     if ended.exit_code == 0:

@@ -14,7 +14,6 @@ from jobmon_server.routes.fields.base import (
     LARGEST_TEXT,
     LONGEST_INCREMENT,
     Count,
-    Flag,
     Schema,
     Text,
 )
@@ -28,7 +27,7 @@ class Configuration(Schema):
     """Limits of calls (bytes, items), of what is kept (seconds), and what this server takes."""
 
     version = Text(required=True)
-    auth = Flag(required=True)
+    auth = Text(required=True)
     max_content_length = Count(required=True)
     largest_batch = Count(required=True)
     largest_bind = Count(required=True)

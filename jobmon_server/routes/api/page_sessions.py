@@ -20,7 +20,7 @@ class PageCode(Schema):
     expires_seconds = fields.Float(required=True)
 
 
-@post(page_sessions, "/page_code", reply=PageCode, refusals=(503,))
+@post(page_sessions, "/page_code", reply=PageCode, refusals=(422, 503))
 def make_page_code() -> Response:
     """Make a code that is good once, for a minute: open `path` in a browser to look at the pages with this token's scopes."""
     code = new_secret()

@@ -299,7 +299,7 @@ SITE = ("10.0.0.0/8", "fd00::/8", "192.0.2.1", "db.example.org", ".internal")
     ],
 )
 def test_a_site_lists_where_else_nothing_is_posted_to(database: Database, url: str, is_taken: bool) -> None:
-    site = Path(create_app(database, Settings(callback_forbidden=SITE)).test_client())
+    site = Path(create_app(database, Settings(auth="none", callback_forbidden=SITE)).test_client())
     reply = site.post("/workflow", name="w", callback_url=url)
     assert reply.status_code == (201 if is_taken else 422)
     assert is_taken or reply.get_json()["error"]["details"][0]["field"] == "callback_url"

@@ -17,6 +17,7 @@ from jobmon_server.app import create_app
 from jobmon_server.config import Settings
 from jobmon_server.db.admin.integrity import check
 from jobmon_server.db.core.transaction import Database
+from jobmon_server.db.schema import tables
 from jobmon_server.db.schema.tables_workflow import workflow
 from jobmon_server.db.workflows import workflow_removal
 from tests.server.actions.retention.test_deleting import drop, ended, rows

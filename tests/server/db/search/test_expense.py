@@ -88,7 +88,7 @@ def test_a_quarter_of_the_threads_search() -> None:
 
 
 def test_all_conditions_together_have_so_many_values_and_no_more(database: Database) -> None:
-    client = create_app(database, Settings(query_values=10)).test_client()
+    client = create_app(database, Settings(auth="none", query_values=10)).test_client()
     ids = {"field": "task_id", "operator": "in", "value": list(range(1, 10))}
     one = {"field": "priority", "operator": "eq", "value": 1}
     assert search(client, ids, one).status_code == 200

@@ -14,7 +14,7 @@ SECRET = "mysql+pymysql://me:secret@127.0.0.1:1/jobmon"
 
 def test_the_limits_of_this_server_are_told(app: Flask) -> None:
     limits = app.test_client().get("/api/v1/config").get_json()
-    settings = Settings()
+    settings = Settings(auth="none")
     for name in ("expiry_minimum", "expiry_maximum", "expiry_default", "metric_samples", "auth"):
         assert limits[name] == getattr(settings, name)
     assert limits["metric_names"] == list(settings.metric_names)
