@@ -61,7 +61,7 @@ class ProvingAdapter(HTTPAdapter):
         super().init_poolmanager(*arguments, **options)
         bearer = self._bearer
 
-        class Connection(ProvingConnection):
+        class CheckedConnection(ProvingConnection):
             """One that knows the token."""
 
             def local_token(self) -> str | None:
@@ -71,7 +71,7 @@ class ProvingAdapter(HTTPAdapter):
         class Pool(HTTPConnectionPool):
             """A pool of those."""
 
-            ConnectionCls = Connection
+            ConnectionCls = CheckedConnection
 
         self.poolmanager.pool_classes_by_scheme = {"http": Pool}
 

@@ -70,7 +70,7 @@ def _listed(*columns: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 #: Of many, without what only a start needs: first the `OWN` columns of each, then what is planned from.
-OWN = 13
+OWN = 15
 INSTANCES = _listed(
     *(
         task_instance.c[name]
