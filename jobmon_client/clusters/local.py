@@ -289,7 +289,7 @@ class LocalCluster:
                 del self._in_hand[one]
                 self._lost[one] = message
                 if not self._stop.is_set():
-                    self._untold[number] = ExitInfo(TaskInstanceStatus.UNKNOWN_ERROR, message)
+                    self._untold[number] = ExitInfo(TaskInstanceStatus.UNKNOWN_ERROR, message, Proof.EXIT)
         return True
 
     def _foreign(self, distributor_id: str) -> bool:

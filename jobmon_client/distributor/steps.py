@@ -9,12 +9,11 @@ from typing import Any, Protocol, Self
 
 from jobmon_client.clusters.base import ExitInfo
 from jobmon_client.errors import ClusterError
+from jobmon_client.states import FailureKind
 from jobmon_client.states import TaskInstanceStatus as Status
 
 KILLED = "the cluster confirms that it is gone"
 LOST = "the cluster no longer has it, and its worker said nothing of how it ended"
-#: What a report of a lost attempt adds; `{"kind": "infrastructure"}` gives the attempt back, where the server takes it.
-LOST_KIND: Mapping[str, str] = {}
 NEVER_SPOKE = "its deadline passed before a worker spoke, and the cluster no longer has it"
 
 
@@ -201,7 +200,7 @@ def ended(
 
 
 def _known(one: Watched, error_state: str, message: str, info: ExitInfo | None) -> dict[str, Any]:
-    proof = {} if info is None or info.proof is None else {"proof": info.proof.value}
+    proof = _proof(info)
     return {
         "task_instance_id": one.task_instance_id,
         "report": "log_known_error",
@@ -219,10 +218,16 @@ def report_lost(desk: StepContext, lost: Mapping[int, ExitInfo]) -> None:
             "report": "log_known_error",
             "error_state": str(info.error_state),
             "error_message": info.message,
-            **LOST_KIND,
+            # The cluster lost it, through no fault of the task's: the attempt is given back.
+            "kind": FailureKind.INFRASTRUCTURE.value,
+            **_proof(info),
         }
         for one, info in lost.items()
     )
+
+
+def _proof(info: ExitInfo | None) -> dict[str, str]:
+    return {} if info is None or info.proof is None else {"proof": info.proof.value}
 
 
 def report_unknown(desk: StepContext, watched: Sequence[Watched], reason: str) -> None:

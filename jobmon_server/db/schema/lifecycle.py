@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Column, MetaData, String, Table, func, insert, inspect, select, update
-from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
 from jobmon_server.db.core.transaction import Database
@@ -101,7 +101,10 @@ def usable(url: str | URL) -> Iterator[Database]:
     except (DBAPIError, Busy) as error:
         cause = error.__cause__ if isinstance(error, Busy) else error
         said = getattr(cause, "orig", None) or error
-        raise ConfigurationError(f"The database cannot be used: {said}.") from error
+        shown = make_url(url).render_as_string(hide_password=True)
+        raise ConfigurationError(
+            f"The database cannot be used: {said} ({shown}; JOBMON_DATABASE_URL names another)."
+        ) from error
     finally:
         database.dispose()
 
