@@ -57,7 +57,7 @@ class Spot:
         try:
             return subprocess.run(
                 [*prefix, str(gone), "gone" if self.in_deleted_directory else "", *command],
-                env=environment(**self.variables),
+                env=self.environment(),
                 user=self.user[0],
                 group=self.user[1],
                 extra_groups=[],
@@ -68,6 +68,15 @@ class Spot:
             )
         except subprocess.TimeoutExpired as late:
             raise AssertionError(f"it goes on: {late.stdout!r} {late.stderr!r}") from None
+
+    def environment(self) -> dict[str, str]:
+        """The variables of the commands: what is not among theirs is not set."""
+        found = environment(**self.variables)
+        return {
+            name: value
+            for name, value in found.items()
+            if name in self.variables or not name.startswith("XDG_")
+        }
 
     @property
     def user(self) -> tuple[int, int]:

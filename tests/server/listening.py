@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,9 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+
+#: How long MariaDB may take for a statement, said in front of it.
+_LIMIT = re.compile(r"^/\*M!.*?\*/ *")
 
 
 @dataclass
@@ -21,7 +25,8 @@ class Said:
     @property
     def verbs(self) -> list[str]:
         """The first word of each statement, BEGIN left out."""
-        return [verb for text, _ in self.statements if (verb := text.split()[0]) != "BEGIN"]
+        said = (_LIMIT.sub("", text) for text, _ in self.statements)
+        return [verb for text in said if (verb := text.split()[0]) != "BEGIN"]
 
 
 @contextmanager

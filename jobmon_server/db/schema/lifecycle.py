@@ -103,7 +103,7 @@ def usable(url: str | URL) -> Iterator[Database]:
         said = getattr(cause, "orig", None) or error
         shown = make_url(url).render_as_string(hide_password=True)
         raise ConfigurationError(
-            f"The database cannot be used: {said} ({shown}; JOBMON_DATABASE_URL names another)."
+            f"The database cannot be used: {said} ({shown}); JOBMON_DATA_DIR and JOBMON_DATABASE_URL say where it is."
         ) from error
     finally:
         database.dispose()

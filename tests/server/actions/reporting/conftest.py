@@ -1,4 +1,4 @@
-"""The main path on a fresh database, of a server that can be told what its workers do out of touch."""
+"""Applications with settings of their own, such as what workers do out of touch."""
 
 from __future__ import annotations
 
@@ -18,13 +18,7 @@ def serving(database: Database) -> Callable[..., Path]:
     """`serving(lost_contact="stop", …)`: the path to an application with these settings."""
 
     def make(**settings: object) -> Path:
-        client = create_app(database, Settings.load(settings, {})).test_client()
+        client = create_app(database, Settings.load({"auth": "none", **settings}, {})).test_client()
         return Path(client, reap=lambda: reap(database))
 
     return make
-
-
-@pytest.fixture
-def path(serving: Callable[..., Path]) -> Path:
-    """The path to an application as it is by default."""
-    return serving()

@@ -258,7 +258,7 @@ def test_a_launch_of_a_batch_tells_each_step(path: Path) -> None:
         (1, "untimely"),
         (9, "unknown"),
     ]
-    assert [path.instance(one)["distributor_id"] for one in ids] == ["7_0", None, None]
+    assert [path.instance(one)["distributor_id"] for one in ids] == ["7_0", "7_1", None]
     missing = f"/array/{batch['array_id']}/batch/99/log_launched"
     assert path.post(missing, distributor_ids={}, next_report_increment=1).status_code == 404
 
