@@ -25,8 +25,7 @@ class Said:
     @property
     def verbs(self) -> list[str]:
         """The first word of each statement, BEGIN left out."""
-        said = (_LIMIT.sub("", text) for text, _ in self.statements)
-        return [verb for text in said if (verb := text.split()[0]) != "BEGIN"]
+        return [verb for text, _ in self.statements if (verb := text.split()[0]) != "BEGIN"]
 
 
 @contextmanager
@@ -35,7 +34,7 @@ def listening(engine: Engine) -> Iterator[Said]:
     said = Said()
 
     def execute(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
-        said.statements.append((statement, parameters))
+        said.statements.append((_LIMIT.sub("", statement), parameters))
 
     def commit(connection: Any) -> None:
         said.commits += 1

@@ -50,6 +50,7 @@ def test_an_act_tells_which_tasks_it_changed(path: Path) -> None:
         "status": "",
         "applied": 3,
         "task_ids": others,
+        "hold_changed": True,
     }
     assert path.act("pause")["task_ids"] == []
 
