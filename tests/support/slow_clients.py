@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
-HALF_HEAD = b"GET /health HTTP/1.1\r\nHost: x\r\nX-A: "
-HALF_BODY = b"POST /api/v1/workflow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
-LONG_REPLY = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+HALF_HEAD = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-A: "
+HALF_BODY = b"POST /api/v1/workflow HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"
+LONG_REPLY = b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #: Bytes that a reader's socket takes, so that little of a reply is out of the server's hands.
 SMALL_BUFFER = 4_096
 

@@ -36,16 +36,16 @@ HERE = "tests/server/serving/test_slow_connections.py"
 SOME = 200
 MANY = 1_000
 CHUNKED = (
-    b"POST /api/v1/workflow HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b"POST /api/v1/workflow HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
-HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.fixture
 def server(database_url: str, tmp_path: FilePath) -> Iterator[LiveServer]:
     """One process of two threads."""
-    with serve(database_url, tmp_path, "--workers", "1", "--threads", "2") as server:
+    with serve(database_url, tmp_path, "--no-auth", "--workers", "1", "--threads", "2") as server:
         yield server
 
 
@@ -57,7 +57,7 @@ def hasty(database_url: str, tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "jobmon" / "server.toml").write_text(
         "head_timeout = 0.5\nbody_timeout = 0.5\nreply_timeout = 0.5\n"
     )
-    with serve(database_url, tmp_path, "--workers", "1", "--threads", "2") as server:
+    with serve(database_url, tmp_path, "--no-auth", "--workers", "1", "--threads", "2") as server:
         yield server
 
 
@@ -99,7 +99,7 @@ def test_a_thousand_connections_that_are_held_cost_nobody_a_thread(
     (tmp_path / "jobmon" / "server.toml").write_text(
         "head_timeout = 300\nbody_timeout = 300\nreply_timeout = 300\n"
     )
-    with serve(database_url, tmp_path, "--workers", "1", "--threads", "2") as server:
+    with serve(database_url, tmp_path, "--no-auth", "--workers", "1", "--threads", "2") as server:
         check_that_held_ones_cost_nothing(server, kind, MANY)
 
 
@@ -181,10 +181,10 @@ def test_what_is_no_http_is_refused_in_our_form(server: LiveServer) -> None:
 @pytest.mark.parametrize(
     ("words", "status"),
     [
-        (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"414"),
-        (b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 70 + b"\r\n", b"431"),
-        (b"GET /health HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 70_000, b"431"),
-        (b"POST /api/v1/workflow HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n", b"413"),
+        (b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", b"414"),
+        (b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 70 + b"\r\n", b"431"),
+        (b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 70_000, b"431"),
+        (b"POST /api/v1/workflow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n", b"413"),
     ],
 )
 def test_what_is_too_long_is_refused_before_it_is_read(
@@ -195,7 +195,7 @@ def test_what_is_too_long_is_refused_before_it_is_read(
 
 def test_requests_sent_at_once_are_all_answered_in_order(server: LiveServer) -> None:
     connection = connect(server.url)
-    connection.sendall(HEALTH * 9 + b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    connection.sendall(HEALTH * 9 + b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     told = rest_of(connection)
     assert told.count(b"HTTP/1.1 200 OK") == 9
     assert told.rindex(b"HTTP/1.1 200 OK") < told.index(b"HTTP/1.1 404 ")
