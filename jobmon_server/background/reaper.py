@@ -38,7 +38,8 @@ class Reaper(LeaderJob):
         if self.lead is not None and self.lead.back_at is not None:
             given = give_grace(self.database, self.name, self.lead)
             self.lead = replace(self.lead, back_at=None)
-            log.info("deadlines given anew", number=given)
+            if given:
+                log.info("deadlines given anew", number=given)
         reaped = reap(self.database, None if self.lead is None else self.lead.until)
         self.database.tally.count(PASSES)
         self.database.tally.stamp(LAST_PASS)

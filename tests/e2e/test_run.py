@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from jobmon_client import config
+from jobmon_client.access.credentials import Credentials
 from jobmon_client.api.client import Api
 from jobmon_client.http import Http
 from jobmon_client.running.embedded import EmbeddedServer
@@ -53,8 +54,9 @@ def test_a_trace_runs_in_the_order_of_its_dependencies(jobmon: Jobmon) -> None:
     assert result["status"] == "DONE"
     assert result["tasks"] == {"DONE": len(PARENTS)}
     assert set(result) == {"workflow_id", "status", "tasks", "seconds"}
-    with EmbeddedServer(settings(jobmon)) as server:
-        api = Api(Http(server.url, budget=10))
+    own = settings(jobmon)
+    with EmbeddedServer(own) as server:
+        api = Api(Http(server.url, budget=10, credentials=Credentials(data_dir=own.data_dir)))
         journals = {
             task["name"]: {row["to"]: row["time"] for row in api.journal(task["task_instance_id"])}
             for task in api.workflow_tasks(result["workflow_id"])["tasks"]
