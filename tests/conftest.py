@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from jobmon_server.db.core.transaction import Database
     from tests.support.databases import MariadbSource, Source, SqliteSource
+    from tests.support.public_python import PublicPython
     from tests.support.server import LiveServer
 
 # What needs the server is imported where it is used: the client's tests run without it.
@@ -65,6 +66,15 @@ def mariadb_server() -> Iterator[Mariadb]:
     """A MariaDB that answers; without one the tests fail, they are never skipped."""
     with running_mariadb() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def public_python() -> Iterator[PublicPython]:
+    """A Python with our packages that every user of the machine may execute."""
+    from tests.support.public_python import public_python
+
+    with public_python() as python:
+        yield python
 
 
 @pytest.fixture(scope="session")

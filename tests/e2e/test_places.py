@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.public_python import OTHER_USER, PublicPython
 from tests.support.server import environment
 
-CLIENT = (sys.executable, "-c", "from jobmon_client.cli import main; main()")
-SERVER = (sys.executable, "-m", "jobmon_server")
+CLIENT = ("{python}", "-c", "from jobmon_client.cli import main; main()")
+SERVER = ("{python}", "-m", "jobmon_server")
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "status": (*CLIENT, "status"),
     "run": (*CLIENT, "run", "{definition}"),
@@ -29,7 +29,6 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
 #: These look at no place that is missing.
 NEEDS_NO_DATA = ("config show",)
 NEEDS_LOGS = ("run", "distributor")
-NOBODY = 65534
 DEFINITION = "name: t\ntasks:\n  - {name: a, command: 'true'}\n"
 
 
@@ -38,6 +37,7 @@ class Spot:
     """Where a command is run: as an ordinary user, so that what may not be written is not."""
 
     directory: Path
+    python: PublicPython
     variables: dict[str, str] = field(default_factory=dict)
     in_deleted_directory: bool = False
     is_full: bool = False
@@ -46,7 +46,7 @@ class Spot:
         """Run one of the commands for as long as it takes to fail, or to be seen to serve."""
         definition = self.directory / "t.yaml"
         definition.write_text(DEFINITION)
-        command = [one.format(definition=definition) for one in COMMANDS[name]]
+        command = [one.format(python=self.python.path, definition=definition) for one in COMMANDS[name]]
         gone = self.directory / "gone"
         # No file may have a byte: as on a full disk, for any user.
         full = "ulimit -f 0; " if self.is_full else ""
@@ -72,27 +72,24 @@ class Spot:
     def environment(self) -> dict[str, str]:
         """The variables of the commands: what is not among theirs is not set."""
         found = environment(**self.variables)
-        return {
-            name: value
-            for name, value in found.items()
-            if name in self.variables or not name.startswith("XDG_")
-        }
+        kept = {name: value for name, value in found.items() if not name.startswith("XDG_")}
+        return {**kept, **self.python.variables, **self.variables}
 
     @property
     def user(self) -> tuple[int, int]:
         """The user and the group of the commands."""
-        return (NOBODY, NOBODY) if os.getuid() == 0 else (os.getuid(), os.getgid())
+        return (OTHER_USER, OTHER_USER) if os.getuid() == 0 else (os.getuid(), os.getgid())
 
 
 @pytest.fixture
-def spot() -> Iterator[Spot]:
+def spot(public_python: PublicPython) -> Iterator[Spot]:
     # Not below pytest's own directory, which is for its user alone.
     directory = Path(os.path.realpath("/tmp")) / f"jobmon-spot-{os.getpid()}"  # noqa: S108 - made here
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o755)
     with ExitStack() as undo:
         undo.callback(shutil.rmtree, directory, ignore_errors=True)
-        yield Spot(directory, {"HOME": str(directory / "home")})
+        yield Spot(directory, public_python, {"HOME": str(directory / "home")})
 
 
 def locked(path: Path) -> Path:

@@ -63,7 +63,7 @@ def test_a_parameter_that_depends_on_the_process_is_found(tmp_path: Path) -> Non
     (tmp_path / "test_x.py").write_text(
         "import os, time\n"
         "import pytest\n"
-        "@pytest.mark.parametrize('x', [int(time.time()), os.getpid(), list({'a', 'b', 'c', 'd', 'e'})[0], 1])\n"
+        "@pytest.mark.parametrize('x', [time.time_ns(), os.getpid(), list({'a', 'b', 'c', 'd', 'e'})[0], 1])\n"
         "def test_it(x): pass\n"
     )
     first, second = twice(tmp_path)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from jobmon_client.access.peer import peer_uid
+from tests.support.public_python import OTHER_USER, PublicPython
 
-SOMEBODY = 65_533
 #: Listens at the address that is its first argument, accepts one connection if the second says so, and waits for its stdin to end.
 LISTENER = """
 import socket, sys
@@ -26,16 +25,17 @@ sys.stdin.read()
 
 
 @contextmanager
-def listener(address: str, how: str, user: int) -> Iterator[int]:
+def listener(python: PublicPython, address: str, how: str, user: int) -> Iterator[int]:
     """A process of a user that listens; its port."""
     process = subprocess.Popen(
-        [sys.executable, "-I", "-c", LISTENER, address, how],
+        [python.path, "-I", "-c", LISTENER, address, how],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         user=user,
         group=user,
         extra_groups=[],
+        env=python.environment,
         cwd="/",
     )
     assert process.stdout
@@ -49,15 +49,20 @@ def listener(address: str, how: str, user: int) -> Iterator[int]:
     ("listens", "called"),
     [("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("::", "127.0.0.1"), ("0.0.0.0", "127.0.0.1")],  # noqa: S104
 )
-@pytest.mark.parametrize("user", [os.geteuid(), SOMEBODY])
-def test_it_is_the_user_of_the_process_that_accepted(listens: str, called: str, user: int) -> None:
-    with listener(listens, "accept", user) as port, socket.create_connection((called, port)) as connection:
+@pytest.mark.parametrize("user", [os.geteuid(), OTHER_USER])
+def test_it_is_the_user_of_the_process_that_accepted(
+    public_python: PublicPython, listens: str, called: str, user: int
+) -> None:
+    with (
+        listener(public_python, listens, "accept", user) as port,
+        socket.create_connection((called, port)) as connection,
+    ):
         assert peer_uid(connection, 20) == user
 
 
-def test_a_connection_that_nobody_accepted_is_nobodys() -> None:
+def test_a_connection_that_nobody_accepted_is_nobodys(public_python: PublicPython) -> None:
     with (
-        listener("127.0.0.1", "keep", SOMEBODY) as port,
+        listener(public_python, "127.0.0.1", "keep", OTHER_USER) as port,
         socket.create_connection(("127.0.0.1", port)) as connection,
     ):
         assert peer_uid(connection, 0.2) is None

@@ -15,10 +15,10 @@ import requests
 from jobmon_client.access.credentials import local_token
 from jobmon_server.serving.server_file import read_url
 from tests.support.commands import Jobmon
+from tests.support.public_python import OTHER_USER, PublicPython
 from tests.support.server import LiveServer, environment, serve, start
 from tests.support.waiting import eventually
 
-SOMEBODY = 65_533
 #: What any user of the machine can send.
 ASK = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=20).status)"
 
@@ -78,7 +78,9 @@ def test_what_a_killed_server_left_is_swept_by_the_next(database_url: str, tmp_p
         assert json.loads(announced.read_text())["url"] == server.url
 
 
-def test_an_embedded_server_lets_nobody_else_in(sqlite_jobmon: Jobmon, tmp_path: Path) -> None:
+def test_an_embedded_server_lets_nobody_else_in(
+    sqlite_jobmon: Jobmon, public_python: PublicPython, tmp_path: Path
+) -> None:
     file = tmp_path / "w.json"
     file.write_text(
         json.dumps(
@@ -90,8 +92,8 @@ def test_an_embedded_server_lets_nobody_else_in(sqlite_jobmon: Jobmon, tmp_path:
     url = str(eventually(lambda: place.exists() and read_url(place), 40, what="the server says its URL"))
     for path, refused in (("/api/v1/workflow", True), ("/health", False)):
         asked = subprocess.run(
-            [sys.executable, "-I", "-c", ASK, url + path],
-            capture_output=True, text=True, user=SOMEBODY, group=SOMEBODY, extra_groups=[], cwd="/", check=False,
+            [public_python.path, "-I", "-c", ASK, url + path],
+            env=public_python.environment, capture_output=True, text=True, user=OTHER_USER, group=OTHER_USER, extra_groups=[], cwd="/", check=False,
         )  # fmt: skip
         assert ("HTTP Error 401" in asked.stderr) is refused, asked.stderr
     (tmp_path / "go").touch()

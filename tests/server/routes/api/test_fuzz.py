@@ -168,7 +168,7 @@ def attacked(app: Flask, prepared: FlaskClient, examples: int) -> set[int]:
         for choice in data.draw(st.lists(st.integers(0, len(every) - 1), min_size=1, max_size=3)):
             method, path, body = data.draw(every[choice])
             content = None if method == "get" else json.dumps(body)
-            response = prepared.open(path, method=method, data=content)
+            response = prepared.open(path, method=method, data=content, content_type="application/json")
             assert response.status_code < 500, (method, path, body, response.text)
             seen.add(response.status_code)
 
