@@ -32,7 +32,7 @@ def ours(
     block = fill(connection, calls * size, TaskInstanceStatus.LAUNCHED)
     scripts = [reports(piece) for piece in block.pieces(size)]
     meter = bench.meter(server=server.process.pid)
-    load = drive(server.url, scripts, clients)
+    load = drive(server.url, scripts, clients, token=server.token)
     return measured(load, meter, rows=load.requests * size)
 
 

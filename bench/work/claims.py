@@ -33,7 +33,7 @@ def measure(bench: Bench) -> dict[str, Any]:
                 (claim(f"distributor-{number}", cluster, LIMIT),) for number in range(calls + calls // SPARE)
             ]
             meter = bench.meter(server=server.process.pid)
-            load = drive(server.url, scripts, distributors)
+            load = drive(server.url, scripts, distributors, token=server.token)
             with connection.cursor() as cursor:
                 cursor.execute(CLAIMED, (cluster,))
                 ((claimed,),) = cursor.fetchall()

@@ -26,12 +26,14 @@ def measure(bench: Bench) -> dict[str, Any]:
     seconds = bench.scale.seconds
     with ExitStack() as stack:
         server = stack.enter_context(bench.server(f"sqlite:///{bench.directory / 'embedded.db'}"))
-        wire = stack.enter_context(Caller(server.url))
+        wire = stack.enter_context(Caller(server.url, server.token))
 
         def ours(clients: int) -> dict[str, Any]:
             _, ids = life(wire, max(100, int(ENOUGH * seconds)))
             meter = bench.meter(server=server.process.pid)
-            return measured(drive(server.url, lives(ids), clients, seconds=seconds), meter)
+            return measured(
+                drive(server.url, lives(ids), clients, seconds=seconds, token=server.token), meter
+            )
 
         subjects: dict[str, Callable[[], dict[str, Any]]] = {
             f"ours_{one}": partial(ours, one) for one in CLIENTS

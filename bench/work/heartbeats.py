@@ -24,11 +24,13 @@ def measure(bench: Bench) -> dict[str, Any]:
 
         def single(clients: int) -> dict[str, Any]:
             meter = bench.meter(server=server.process.pid)
-            return measured(drive(server.url, singles, clients, seconds=bench.scale.seconds), meter)
+            return measured(
+                drive(server.url, singles, clients, seconds=bench.scale.seconds, token=server.token), meter
+            )
 
         def batch(size: int) -> dict[str, Any]:
             with bench.rows_counted() as read:
-                load = drive(server.url, [(heartbeats(block.ids[:size]),)])
+                load = drive(server.url, [(heartbeats(block.ids[:size]),)], token=server.token)
             return {**measured(load, rows=load.requests * size), "rows_read_for_one": read[0] / size}
 
         batch(sizes[0])

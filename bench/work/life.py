@@ -18,7 +18,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     sizes = bench.scale.life_sizes
     seconds: dict[int, dict[str, list[float]]] = {size: defaultdict(list) for size in sizes}
     memory: dict[int, float] = {}
-    with bench.database() as url, bench.server(url) as server, Caller(server.url) as wire:
+    with bench.database() as url, bench.server(url) as server, Caller(server.url, server.token) as wire:
         life(wire, sizes[0])
         for number in range(bench.repetitions):
             for size in sizes:

@@ -17,7 +17,7 @@ from typing import Any
 from bench.support.bench import Bench, interleaved
 from bench.support.memory import command_line, memory_mib
 from jobmon_server.bench.machine import family
-from tests.support.server import environment
+from tests.support.server import LiveServer, environment
 
 TIMEOUT = 3_600
 WATCH = 0.2
@@ -50,15 +50,17 @@ def workflow_file(directory: Path, tasks: int) -> Path:
     return path
 
 
-def run(directory: Path, file: Path, *options: str) -> dict[str, Any]:
+def run(directory: Path, file: Path, *options: str, server: LiveServer | None = None) -> dict[str, Any]:
     """Run it as a user does, in a data directory of its own; wall seconds of the whole command."""
     home = directory / f"home-{time.monotonic_ns()}"
+    named = ("--server", server.url) if server else ()
+    settings = {"JOBMON_TOKEN": server.token} if server else {}
     began = time.perf_counter()
     with subprocess.Popen(
-        [str(Path(sys.executable).with_name("jobmon")), "run", str(file), "--json", *options],
+        [str(Path(sys.executable).with_name("jobmon")), "run", str(file), "--json", *named, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment(XDG_DATA_HOME=str(home), XDG_CONFIG_HOME=str(home)),
+        env=environment(XDG_DATA_HOME=str(home), XDG_CONFIG_HOME=str(home), **settings),
     ) as process:
         watch = Watch(process.pid)
         out, err = process.communicate(timeout=TIMEOUT)
@@ -112,7 +114,7 @@ def measure(bench: Bench) -> dict[str, Any]:
             subjects: dict[str, Callable[[], dict[str, Any]]] = {
                 f"subprocess_{tasks}": partial(bare, tasks),
                 f"embedded_{tasks}": partial(run, bench.directory, file),
-                f"mariadb_{tasks}": partial(run, bench.directory, file, "--server", server.url),
+                f"mariadb_{tasks}": partial(run, bench.directory, file, server=server),
             }
             found |= interleaved(subjects, bench.repetitions if tasks <= ONCE else 1)
         return found

@@ -43,7 +43,9 @@ class Reports:
         block = fill(self._connection, self._enough, TaskInstanceStatus.LAUNCHED)
         scripts = lives(block.ids)
         meter = self._bench.meter(server=self._server.process.pid)
-        return measured(drive(self._server.url, scripts, clients, seconds=self._seconds), meter)
+        return measured(
+            drive(self._server.url, scripts, clients, seconds=self._seconds, token=self._server.token), meter
+        )
 
     def bare(self, way: bare.WritePattern, connections: int) -> dict[str, Any]:
         """The same rows without a server."""
@@ -62,7 +64,9 @@ class Reports:
         """Our server's shortest reply, without the database."""
         scripts = [(request("health", "/health"),)] * int(20_000 * self._seconds)
         meter = self._bench.meter(server=self._server.process.pid)
-        return measured(drive(self._server.url, scripts, clients, seconds=self._seconds), meter)
+        return measured(
+            drive(self._server.url, scripts, clients, seconds=self._seconds, token=self._server.token), meter
+        )
 
     def peer(self, peer: jobmon.Peer, connection: pymysql.Connection[Cursor], clients: int) -> dict[str, Any]:
         """The same reports to Jobmon's server."""

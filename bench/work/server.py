@@ -83,7 +83,7 @@ def measure_memory(bench: Bench) -> dict[str, Any]:
         eventually(lambda: len(family(pid)) == processes and _is_up(pid), 20, what="all workers have started")
         idle = _memory(pid)
         block = fill(connection, max(64, int(2_000 * bench.scale.seconds)), TaskInstanceStatus.LAUNCHED)
-        drive(server.url, lives(block.ids), 8, seconds=bench.scale.seconds)
+        drive(server.url, lives(block.ids), 8, seconds=bench.scale.seconds, token=server.token)
         busy = _memory(server.process.pid)
     return {"settings": server_settings(), "after_start": idle, "after_reports": busy}
 
@@ -114,7 +114,7 @@ def measure_journal(bench: Bench) -> dict[str, Any]:
         analyze(connection)
         before = {name: _space(connection, name) for name in ("journal", "task_instance", "task")}
         log = _log_position(connection)
-        load = drive(server.url, [reports(piece) for piece in block.pieces(PIECE)], 1)
+        load = drive(server.url, [reports(piece) for piece in block.pieces(PIECE)], 1, token=server.token)
         assert not load.errors, load.first_error
         written = _log_position(connection) - log
         analyze(connection)

@@ -19,6 +19,7 @@ from jobmon_server.bench.load import Script, drive, request
 from jobmon_server.bench.numbers import dig, exponent
 from jobmon_server.bench.requests import claim, lives
 from jobmon_server.db.core.transaction import Database
+from tests.support.server import LiveServer
 
 OVERDUE_PART = 100
 """One of so many live instances is overdue."""
@@ -89,8 +90,8 @@ def _reap(made: World, bench: Bench, rounds: Any) -> dict[str, Any]:
 class Sizes:
     """One client against a server on each of the databases."""
 
-    def __init__(self, bench: Bench, made: World, url: str) -> None:
-        self._bench, self._made, self._url = bench, made, url
+    def __init__(self, bench: Bench, made: World, server: LiveServer) -> None:
+        self._bench, self._made, self._server = bench, made, server
         self._random = random.Random(1)
 
     def reports(self) -> dict[str, Any]:
@@ -120,7 +121,7 @@ class Sizes:
 
     def _driven(self, scripts: Sequence[Script]) -> dict[str, Any]:
         with self._bench.rows_counted() as read:
-            load = drive(self._url, scripts)
+            load = drive(self._server.url, scripts, token=self._server.token)
         return {**measured(load), "rows_read_for_one": read[0] / max(1, load.requests)}
 
 
@@ -131,7 +132,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     for size in sizes:
         made = world(bench, size)
         server = bench.stack.enter_context(bench.server(made.url, "--reaper-period", "3600"))
-        sized = Sizes(bench, made, server.url)
+        sized = Sizes(bench, made, server)
         for name, subject in (("report", sized.reports), ("claim", sized.claims), ("read", sized.reads)):
             summary([subject()])
             subjects[f"{name}_{size}"] = subject

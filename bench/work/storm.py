@@ -26,7 +26,7 @@ def measure(bench: Bench) -> dict[str, Any]:
                 for step, one in enumerate(block.ids)
             ]
             meter = bench.meter(server=server.process.pid)
-            return measured(drive(server.url, scripts, AT_ONCE, is_fresh=True), meter)
+            return measured(drive(server.url, scripts, AT_ONCE, is_fresh=True, token=server.token), meter)
 
         return {
             "at_once": AT_ONCE,

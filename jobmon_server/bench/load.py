@@ -44,20 +44,27 @@ def request(
 ) -> Request:
     """Encode a request; without a body it is a GET."""
     if body is None:
-        head = f"GET {prefix}{path} HTTP/1.1\r\nHost: bench\r\n\r\n"
+        head = f"GET {prefix}{path} HTTP/1.1\r\n\r\n"
         return Request(kind, head.encode(), wanted.encode())
     content = json.dumps(body, separators=(",", ":")).encode()
     head = (
-        f"{method} {prefix}{path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+        f"{method} {prefix}{path} HTTP/1.1\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(content)}\r\n\r\n"
     )
     return Request(kind, head.encode() + content, wanted.encode())
 
 
-def with_token(scripts: Sequence[Script], token: str) -> Sequence[Script]:
-    """Return the scripts for a server that asks for this token."""
-    line = f"\r\nAuthorization: Bearer {token}\r\n".encode()
-    return [[one._replace(data=one.data.replace(b"\r\n", line, 1)) for one in script] for script in scripts]
+def addressed(scripts: Sequence[Script], url: str, token: str) -> Sequence[Script]:
+    """Add the headers that depend on the server.
+
+    Args:
+        scripts: requests without a Host header.
+        url: the server's.
+        token: what the server asks for; empty where it asks for none.
+    """
+    credentials = f"Authorization: Bearer {token}\r\n" if token else ""
+    lines = f"\r\nHost: {urlsplit(url).netloc}\r\n{credentials}".encode()
+    return [[one._replace(data=one.data.replace(b"\r\n", lines, 1)) for one in script] for script in scripts]
 
 
 @dataclass
@@ -253,8 +260,10 @@ def drive(
     *,
     seconds: float | None = None,
     is_fresh: bool = False,
+    token: str = "",
 ) -> Load:
     """Send the scripts with so many clients, for so long at most; `is_fresh`: each script on a connection of its own."""
+    scripts = addressed(scripts, url, token)
     count = min(clients, len(os.sched_getaffinity(0)), max(1, len(scripts)))
     shares = [clients // count + (number < clients % count) for number in range(count)]
     processes = [Process(url, scripts[number::count], is_fresh=is_fresh) for number in range(count)]

@@ -11,7 +11,7 @@ from typing import Any
 from jobmon_server.bench import bare
 from jobmon_server.bench.caller import Caller
 from jobmon_server.bench.figures import measured
-from jobmon_server.bench.load import Load, Script, drive, request, with_token
+from jobmon_server.bench.load import Load, Script, drive, request
 from jobmon_server.bench.machine import Meter, family
 from jobmon_server.bench.numbers import milliseconds
 from jobmon_server.bench.requests import claim, heartbeat, heartbeats, lives, reports
@@ -61,8 +61,7 @@ class Session:
 
     def drive(self, scripts: Sequence[Script], clients: int, *, is_timed: bool = True) -> Load:
         """Send the scripts, for no longer than a measurement may take."""
-        sent = with_token(scripts, self.token) if self.token else scripts
-        return drive(self.url, sent, clients, seconds=self.seconds if is_timed else None)
+        return drive(self.url, scripts, clients, seconds=self.seconds if is_timed else None, token=self.token)
 
     def meter(self) -> Meter | None:
         """Measure the CPU of the server, where it is a child of ours."""

@@ -14,7 +14,8 @@ from jobmon_client.access.credentials import Bearer, Credentials
 from jobmon_client.access.local_files import LocalServer, token_path, write_private
 from jobmon_client.errors import Denied, ForeignServer
 from jobmon_client.http import Http
-from tests.client.access.test_peer import SOMEBODY, listener
+from tests.client.access.test_peer import listener
+from tests.support.public_python import OTHER_USER, PublicPython
 
 DATABASE = "0123456789abcdef"
 
@@ -127,17 +128,19 @@ def test_a_given_token_that_is_refused_makes_room_for_the_local_one(door: Door, 
     assert door.got == ["of another server", "local"]
 
 
-def test_nothing_is_sent_to_another_users_process(tmp_path: Path) -> None:
-    with listener("127.0.0.1", "accept", SOMEBODY) as port:
+def test_nothing_is_sent_to_another_users_process(public_python: PublicPython, tmp_path: Path) -> None:
+    with listener(public_python, "127.0.0.1", "accept", OTHER_USER) as port:
         url = f"http://127.0.0.1:{port}"
         announce(tmp_path, url)
-        with pytest.raises(ForeignServer, match=f"nothing was sent to {url}.*process of user {SOMEBODY}"):
+        with pytest.raises(ForeignServer, match=f"nothing was sent to {url}.*process of user {OTHER_USER}"):
             Http(url, timeout=20, budget=60, credentials=Credentials(data_dir=tmp_path)).call("GET", "/x")
 
 
-def test_a_worker_waits_until_its_server_is_back_in_its_place(tmp_path: Path) -> None:
+def test_a_worker_waits_until_its_server_is_back_in_its_place(
+    public_python: PublicPython, tmp_path: Path
+) -> None:
     stop = threading.Event()
-    with listener("127.0.0.1", "accept", SOMEBODY) as port:
+    with listener(public_python, "127.0.0.1", "accept", OTHER_USER) as port:
         url = f"http://127.0.0.1:{port}"
         announce(tmp_path, url)
         http = Http(url, timeout=20, budget=None, stop=stop, credentials=Credentials(data_dir=tmp_path))

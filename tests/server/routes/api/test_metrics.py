@@ -324,9 +324,7 @@ def test_what_db_check_found_last_is_told(database: Database, tmp_path: Director
     assert samples["jobmon_check_timestamp_seconds",] > 0
 
 
-def test_the_command_db_check_leaves_word_for_the_server(
-    live_server: LiveServer, tmp_path: Directory
-) -> None:
+def test_the_command_db_check_leaves_word_for_the_server(live_server: LiveServer) -> None:
     command = [
         sys.executable,
         "-m",
@@ -336,6 +334,6 @@ def test_the_command_db_check_leaves_word_for_the_server(
         "--database-url",
         live_server.database_url,
     ]
-    given = environment(XDG_DATA_HOME=str(tmp_path / "data"))
+    given = environment(XDG_DATA_HOME=str(live_server.data_dir.parent))
     subprocess.run(command, env=given, check=True, capture_output=True)
     assert scraped(live_server)["jobmon_check_violations",] == 0
