@@ -23,7 +23,7 @@ from tests.support.remote import Remote
 from tests.support.server import LiveServer
 
 #: Tables whose rows belong to no workflow.
-OF_NOBODY = {"lease", "token", "cluster_queue"}
+OF_NOBODY = {"lease", "token", "cluster_queue", "page_session"}
 
 
 def ended(path: Path, *tasks: dict[str, Any], **facts: Any) -> int:
