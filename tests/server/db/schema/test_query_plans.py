@@ -222,7 +222,7 @@ def test_a_place_in_the_queue_is_counted_by_what_waits_and_what_is_claimed(
     (waits,) = filled.get(f"/workflow/{filled.workflow_id}/tasks?status=QUEUED&limit=1")["tasks"]
     found = set(plans(database, lambda c: read_position(c, waits["task_id"])))
     # All that waits for a cluster is counted: SQLite may take any index that begins with the cluster.
-    assert {(where, index.removesuffix("_owner")) for where, index in found} == {
+    assert {(where, index.partition("_owner")[0]) for where, index in found} == {
         ("task", "PRIMARY"),
         ("task_instance", ATTEMPT),
         ("array_batch", "PRIMARY"),
