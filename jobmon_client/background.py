@@ -1,5 +1,5 @@
-"""Old place of `jobmon_client.running.background`."""
+"""Old place of `jobmon_client.Running`."""
 
 from jobmon_client.deprecation import moved
 
-__getattr__ = moved(__name__, "jobmon_client.running.background", "Running", "StillRunning")
+__getattr__ = moved(__name__, "jobmon_client", "Running", "StillRunning")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 from jobmon_client.errors import BadSetting
@@ -115,3 +116,26 @@ KNOWN: dict[str, tuple[Callable[[object], object], str]] = {
     "kill_grace": (number(0, 3_600), "seconds, from 0 to 3600"),
     "log_level": (level, "debug, info, warning or error"),
 }
+
+
+class SettingKeywords(TypedDict, total=False):
+    """The settings as keywords: what an editor completes and mypy checks; None stands for "not given"."""
+
+    database_url: str | None
+    token: str | None
+    token_file: str | Path | None
+    profile: str | None
+    data_dir: str | Path | None
+    log_dir: str | Path | None
+    heartbeat_interval: float | None
+    report_by_factor: float | None
+    request_timeout: float | None
+    retry_budget: float | None
+    step_retry_delays: list[float] | str | None
+    step_max_attempts: int | None
+    lost_contact_limit: float | None
+    cluster_patience: float | None
+    metrics_interval: float | None
+    agent_patience: float | None
+    kill_grace: float | None
+    log_level: str | None

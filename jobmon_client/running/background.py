@@ -8,7 +8,8 @@ from typing import Any
 
 from jobmon_client.errors import JobmonError
 from jobmon_client.running.interrupts import Interrupts
-from jobmon_client.running.run import OnProgress, Result
+from jobmon_client.running.result import Result
+from jobmon_client.running.run import OnProgress
 
 
 class StillRunning(JobmonError):

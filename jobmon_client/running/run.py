@@ -6,7 +6,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -19,9 +18,10 @@ from jobmon_client.running.binding import bind, clusters_of
 from jobmon_client.running.connection import LOCAL, Connection, connected
 from jobmon_client.running.interrupts import Interrupts
 from jobmon_client.running.owner_process import dead_run, this_process
+from jobmon_client.running.result import Result, TaskError, read_errors
 from jobmon_client.running.services import RunServices
 from jobmon_client.spec.definition import WorkflowDefinition, checked
-from jobmon_client.states import LIVE_TASKS, WORKFLOW_OVER, WorkflowRunStatus, WorkflowStatus
+from jobmon_client.states import LIVE_TASKS, WORKFLOW_OVER, TaskStatus, WorkflowRunStatus, WorkflowStatus
 
 log = structlog.get_logger(__name__)
 
@@ -35,22 +35,6 @@ CONFIRM_TIMEOUT = 10.0
 COLD, HOT = "cold", "hot"
 
 OnProgress = Callable[[Mapping[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a run ended: the workflow's status, its tasks by status, the seconds it took, whether it was interrupted."""
-
-    workflow_id: int
-    status: str
-    tasks: dict[str, int]
-    seconds: float
-    interrupted: bool = False
-
-    @property
-    def is_done(self) -> bool:
-        """Whether every task is DONE."""
-        return self.status == WorkflowStatus.DONE
 
 
 def run(
@@ -253,16 +237,19 @@ class Execution:
                 self._terminate(reason)
         finally:
             self._crew.stop()
+        errors: tuple[TaskError, ...] = ()
         try:
             state = self._patient().workflow(self._workflow_id)
             self._on_progress(state)
+            seconds = time.monotonic() - self._began
+            if state["tasks"].get(TaskStatus.ERROR_FATAL):
+                errors = read_errors(self._patient(), self._workflow_id)
         except Unreachable:
             if reason is None:
                 raise
-            state = {"status": "UNREACHABLE", "tasks": {}}
-        seconds = time.monotonic() - self._began
+            state, seconds = {"status": "UNREACHABLE", "tasks": {}}, time.monotonic() - self._began
         return Result(
-            self._workflow_id, state["status"], dict(state["tasks"]), round(seconds, 3), interrupted
+            self._workflow_id, state["status"], dict(state["tasks"]), round(seconds, 3), interrupted, errors
         )
 
     def _patient(self) -> Api:

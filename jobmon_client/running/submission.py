@@ -2,7 +2,7 @@
 
     submitted = submit([{"name": "a", "command": "true"}], defaults={"max_attempts": 5}, server_url=url)
 
-Whoever then says `jobmon_client.running.workflow.resume(submitted.workflow_id)`, here or elsewhere, drives it.
+Whoever then says `jobmon_client.resume(submitted.workflow_id)`, here or elsewhere, drives it.
 """
 
 from __future__ import annotations

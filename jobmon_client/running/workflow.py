@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import structlog
 
@@ -18,8 +17,12 @@ from jobmon_client.running.background import Running, StillRunning
 from jobmon_client.running.connection import connected
 from jobmon_client.running.interrupts import Interrupts
 from jobmon_client.running.progress import shown
-from jobmon_client.running.run import OnProgress, Result, run
+from jobmon_client.running.result import Result
+from jobmon_client.running.run import OnProgress, run
 from jobmon_client.running.run import resume as resume_run
+from jobmon_client.running.task import STREAMS, Task, TaskLogs, Upstream, read_stream, upstream_names
+from jobmon_client.running.template import Template
+from jobmon_client.setting_checks import SettingKeywords
 from jobmon_client.spec.definition import (
     ARRAY_FIELDS,
     SHARED_FIELDS,
@@ -32,14 +35,8 @@ from jobmon_client.spec.definition import (
     checked,
     examine,
 )
-from jobmon_client.spec.templates import Template, kept, rows_of
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A task of a workflow, to be named as an upstream of others."""
-
-    name: str
+from jobmon_client.spec.keywords import TaskDefaults, TaskKeywords
+from jobmon_client.spec.templates import CommandTemplate
 
 
 class Workflow:
@@ -71,7 +68,7 @@ class Workflow:
         environment: Mapping[str, str] | None = None,
         retry_delay: float | Mapping[str, float] | None = None,
         lost_contact: str | None = None,
-        **defaults: Any,
+        **defaults: Unpack[TaskDefaults],
     ) -> None:
         """Take, beside its own fields, defaults for its tasks: any field of `task`. Raise InvalidDefinition."""
         self.name = name
@@ -87,9 +84,10 @@ class Workflow:
             "lost_contact": lost_contact,
         }
         self._given = {key: value for key, value in given.items() if value is not None}
-        self._defaults = defaults
+        self._defaults: dict[str, Any] = dict(defaults)
         self._tasks: dict[str, TaskDefinition] = {}
         self._arrays: dict[str, int] = {}
+        self._settings: config.Settings | None = None
         self.workflow_id: int | None = None  # as the server gave it; None before it was run
         if problems := [*examine(WORKFLOW_FIELDS, self._given, ""), *examine(SHARED_FIELDS, defaults, "")]:
             raise InvalidDefinition(problems, f"workflow {name!r}")
@@ -101,19 +99,30 @@ class Workflow:
             raise InvalidDefinition(problems, f"array {name!r}")
         self._arrays[name] = max_concurrently_running
 
-    def task(self, name: str, command: str, *, upstream: Iterable[Task | str] = (), **fields: Any) -> Task:
-        """Add a task whose command is for `/bin/sh -c`; raise InvalidDefinition.
+    def task(
+        self, name: str, command: str, *, upstream: Upstream = (), **fields: Unpack[TaskKeywords]
+    ) -> Task:
+        """Add a task.
 
-        An upstream is a task or a name, also one that is added later. Fields: `array`, `cluster`, `queue`,
-        `requested_resources`, `max_attempts`, `resource_scales`, `fallback_queues`, `priority`, `attributes`,
-        `working_directory`, `environment` (over the workflow's, name by name), `retry_delay`, `lost_contact`.
+        Args:
+            name: unique in its workflow.
+            command: for `/bin/sh -c`.
+            upstream: what it waits for: a task, a name, also of one that is added later, or any list of those.
+            fields: over the workflow's defaults; `environment` is merged with the workflow's, name by name.
+
+        Returns:
+            The task, to be named as an upstream of others.
+
+        Raises:
+            InvalidDefinition: a field is unknown or has a value that it cannot have, or the name is taken.
         """
-        given = self._defaults | {key: value for key, value in fields.items() if value is not None}
+        told = {key: value for key, value in fields.items() if value is not None}
+        given: dict[str, Any] = {**self._defaults, **told}
         if "working_directory" in given:
             given["working_directory"] = os.fspath(given["working_directory"])
         if "attributes" in given:
             given["attributes"] = _written(given["attributes"])
-        names = upstream if isinstance(upstream, str | Task) else tuple(map(_name, upstream))
+        names = tuple(upstream_names(upstream))
         problems = list(
             examine(TASK_FIELDS, {"name": name, "command": command, "upstream": names} | given, "")
         )
@@ -121,10 +130,8 @@ class Workflow:
             problems.append(Problem("name", "another task has this name; a name is unique in its workflow"))
         if problems:
             raise InvalidDefinition(problems, f"task {name!r}")
-        self._tasks[name] = TaskDefinition(
-            name=name, command=command, upstream=tuple(map(str, names)), **given
-        )
-        return Task(name)
+        self._tasks[name] = TaskDefinition(name=name, command=command, upstream=names, **given)
+        return Task(name, self._read_logs)
 
     @property
     def definition(self) -> WorkflowDefinition:
@@ -138,7 +145,9 @@ class Workflow:
             f"workflow {self.name!r}",
         )
 
-    def template(self, name: str, command: str, *, quoted: bool = True, **fields: Any) -> TaskTemplate:
+    def template(
+        self, name: str, command: str, *, quoted: bool = True, **fields: Unpack[TaskKeywords]
+    ) -> Template:
         """Return what makes tasks of one array, `name`, from a command with fields; raise InvalidDefinition.
 
         fit = workflow.template("fit", "python fit.py --place {place} --year {year}", max_attempts=5)
@@ -146,7 +155,12 @@ class Workflow:
 
         Arguments are quoted for the shell unless `quoted` is False. `fields` are those of `task`.
         """
-        return TaskTemplate(self, Template(name, command, quoted), {"array": name, **fields})
+        return Template(
+            self.task,
+            self.array,
+            template=CommandTemplate(name, command, quoted),
+            fields={"array": name, **fields},
+        )
 
     def run(
         self,
@@ -155,14 +169,14 @@ class Workflow:
         concurrency: int | None = None,
         server_url: str | None = None,
         progress: bool = True,
-        **settings: object,
+        **settings: Unpack[SettingKeywords],
     ) -> Result:
         """Run it to its end, on an embedded server if none is named; raise a JobmonError.
 
         `cluster` overrides what the tasks name; `settings` are those of `jobmon config show`.
         """
         chosen = config.load({"server_url": server_url, "concurrency": concurrency, **settings})
-        definition = self.definition
+        definition, self._settings = self.definition, chosen
         _quiet(chosen)
         with shown(self.name, enabled=progress) as on_progress:
             return run(definition, chosen, cluster=cluster, on_progress=self._noting(on_progress))
@@ -173,11 +187,11 @@ class Workflow:
         cluster: str | None = None,
         concurrency: int | None = None,
         server_url: str | None = None,
-        **settings: object,
+        **settings: Unpack[SettingKeywords],
     ) -> Running:
         """Run it in a thread beside the caller, as `run` does; `wait()` on what is returned."""
         chosen = config.load({"server_url": server_url, "concurrency": concurrency, **settings})
-        definition = self.definition
+        definition, self._settings = self.definition, chosen
         _quiet(chosen)
 
         def drive(interrupts: Interrupts, on_progress: OnProgress) -> Result:
@@ -192,10 +206,30 @@ class Workflow:
         return Running(drive)
 
     def resume(self, **options: Any) -> Result:
-        """Run what is left of it after `run` or `start` ended; options as of `jobmon_client.running.workflow.resume`."""
+        """Run what is left of it after `run` or `start` ended; options as of `jobmon_client.resume`."""
         if self.workflow_id is None:
             raise JobmonError(f"workflow {self.name!r} has not been run here: resume it by its id")
         return resume(self.workflow_id, **options)
+
+    def _read_logs(self, name: str, attempt: int | None) -> TaskLogs:
+        if self.workflow_id is None or self._settings is None:
+            raise JobmonError(f"workflow {self.name!r} has not been run here: no task has logs yet")
+        with connected(self._settings) as connection:
+            # A search, because a filter of names reads `*` and `?` as wildcards.
+            terms = {"workflow_id": self.workflow_id, "name": name}
+            search = [{"field": one, "operator": "eq", "value": value} for one, value in terms.items()]
+            found = list(
+                connection.api.find_task_instances(
+                    search=search, fields=["task_instance_id", "attempt"], limit=0
+                )
+            )
+            wanted = max((one["attempt"] for one in found), default=None) if attempt is None else attempt
+            ids = [one["task_instance_id"] for one in found if one["attempt"] == wanted]
+            if not ids:
+                which = "attempt" if attempt is None else f"attempt {attempt}"
+                raise JobmonError(f"task {name!r} of workflow {self.workflow_id} has no {which}")
+            instance = connection.api.task_instance(ids[0])
+        return TaskLogs(ids[0], *(read_stream(instance, one).decode(errors="replace") for one in STREAMS))
 
     def _noting(self, on_progress: OnProgress) -> OnProgress:
         def note(state: Mapping[str, Any]) -> None:
@@ -203,49 +237,6 @@ class Workflow:
             on_progress(state)
 
         return note
-
-
-class TaskTemplate:
-    """Makes the tasks of one array; see `Workflow.template`."""
-
-    def __init__(self, workflow: Workflow, template: Template, fields: dict[str, Any]) -> None:
-        """Make tasks of this workflow, with these fields."""
-        self._workflow = workflow
-        self._template = template
-        self._fields = fields
-
-    def task(self, *, upstream: Iterable[Task | str] = (), name: str | None = None, **arguments: Any) -> Task:
-        """Add one task; its name tells the arguments unless one is given. Raise InvalidDefinition."""
-        command = self._template.fill(arguments)
-        attributes = {**(self._fields.get("attributes") or {}), "arguments": kept(arguments)}
-        return self._workflow.task(
-            name or self._template.task_name(arguments),
-            command,
-            upstream=upstream,
-            **{**self._fields, "attributes": attributes},
-        )
-
-    def expand(
-        self,
-        *,
-        upstream: Iterable[Task | str] = (),
-        rows: Iterable[Mapping[str, Any]] | None = None,
-        max_concurrently_running: int | None = None,
-        **lists: Iterable[Any],
-    ) -> list[Task]:
-        """Add a task for every combination of the lists' values, or for each of `rows`; raise InvalidDefinition.
-
-        `max_concurrently_running` limits how many tasks of the array run at once.
-        """
-        self._template.check(lists if rows is None else self._template.fields)
-        kept_lists = {
-            key: values if isinstance(values, str | bytes | Mapping) else list(values)
-            for key, values in lists.items()
-        }
-        above = tuple(upstream)
-        if max_concurrently_running is not None:
-            self._workflow.array(self._fields["array"], max_concurrently_running=max_concurrently_running)
-        return [self.task(upstream=above, **row) for row in rows_of(rows, kept_lists, self._template.name)]
 
 
 def resume(
@@ -256,7 +247,7 @@ def resume(
     concurrency: int | None = None,
     server_url: str | None = None,
     progress: bool = True,
-    **settings: object,
+    **settings: Unpack[SettingKeywords],
 ) -> Result:
     """Run what is left of a workflow whose run has ended, what failed is tried again; raise a JobmonError.
 
@@ -269,7 +260,11 @@ def resume(
 
 
 def wait(
-    workflow_id: int, *, timeout: float | None = None, server_url: str | None = None, **settings: object
+    workflow_id: int,
+    *,
+    timeout: float | None = None,
+    server_url: str | None = None,
+    **settings: Unpack[SettingKeywords],
 ) -> Result:
     """Wait until a workflow that somebody else drives is over or halted; raise StillRunning after `timeout` seconds."""
     chosen = config.load({"server_url": server_url, **settings})
@@ -292,7 +287,3 @@ def _written(attributes: Any) -> Any:
     with suppress(NotJson):
         return plain(attributes)
     return attributes
-
-
-def _name(upstream: Task | str) -> str:
-    return upstream.name if isinstance(upstream, Task) else upstream

@@ -21,7 +21,7 @@ DIGEST = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class CommandTemplate:
     """A command such as `fit.py --year {year} {place}`; `{{` and `}}` stand for braces, `{x:03d}` formats."""
 
     name: str

@@ -10,14 +10,11 @@ import pytest
 
 #: Where a name was, and where it is.
 MOVED = {
-    "jobmon_client.workflow": (
-        "jobmon_client.running.workflow",
-        ("Task", "TaskTemplate", "Workflow", "resume", "wait"),
-    ),
+    "jobmon_client.workflow": ("jobmon_client", ("Task", "Workflow", "resume", "wait")),
     "jobmon_client.api": ("jobmon_client.api.client", ("Api",)),
     "jobmon_client.submit": ("jobmon_client.running.submission", ("Submitted", "submit")),
     "jobmon_client.connection": ("jobmon_client.running.connection", ("Connection", "connected")),
-    "jobmon_client.background": ("jobmon_client.running.background", ("Running", "StillRunning")),
+    "jobmon_client.background": ("jobmon_client", ("Running", "StillRunning")),
     "jobmon_client.removal": (
         "jobmon_client.running.log_removal",
         ("FileOutcome", "RemovedFile", "files_of", "remove_files"),
@@ -39,7 +36,7 @@ KEPT = {
     [(old, new, name) for old, (new, names) in MOVED.items() for name in names],
 )
 def test_a_name_that_moved_is_found_at_its_old_place_with_a_warning(old: str, new: str, name: str) -> None:
-    with pytest.warns(DeprecationWarning, match=f"{old}.{name} has moved: import it from {new}"):
+    with pytest.warns(DeprecationWarning, match=f"{old}.{name} has moved: import {name} from {new}"):
         found = getattr(import_module(old), name)
     assert found is getattr(import_module(new), name)
 
@@ -77,3 +74,33 @@ def test_the_import_that_was_shown_is_the_line_that_is_warned_of() -> None:
     )
     assert done.returncode == 1
     assert "DeprecationWarning: jobmon_client.workflow.Workflow has moved" in done.stderr
+
+
+def test_a_renamed_class_is_found_by_its_old_name() -> None:
+    from jobmon_client.running.template import Template
+
+    with pytest.warns(DeprecationWarning, match="TaskTemplate has moved: import Template from jobmon_client"):
+        found = import_module("jobmon_client.workflow").TaskTemplate
+    assert found is Template
+
+
+def test_submit_can_be_called_whether_or_not_its_old_module_was_imported() -> None:
+    code = (
+        "import jobmon_client.submit\n"
+        "from jobmon_client import InvalidDefinition, submit\n"
+        "try:\n"
+        "    submit([])\n"
+        "except InvalidDefinition as error:\n"
+        "    assert 'there is no task' in str(error)\n"
+        "else:\n"
+        "    raise AssertionError\n"
+    )
+    for program in (code, code.partition("\n")[2]):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=55,
+        )
+        assert done.returncode == 0, done.stderr

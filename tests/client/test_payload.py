@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from jobmon_client import Workflow
 from jobmon_client.api.client import Api
 from jobmon_client.errors import NotJson
 from jobmon_client.http import Http
 from jobmon_client.payload import encoded, plain
-from jobmon_client.running.workflow import Workflow
 from jobmon_client.spec.definition import InvalidDefinition
 from tests.client.scripted_server import ScriptedServer
 

@@ -12,7 +12,7 @@ from tests.support.server import LiveServer
 SCRIPT = """
 import json, sys
 from dataclasses import asdict
-from jobmon_client.running.workflow import Workflow
+from jobmon_client import Workflow
 
 workflow = Workflow("greetings", max_attempts=1)
 hello = workflow.task("hello", "echo hello > hello.txt")

@@ -10,7 +10,8 @@ import pytest
 
 from jobmon_client.api.client import Api
 from jobmon_client.running import workflow
-from jobmon_client.running.workflow import TaskTemplate, Workflow
+from jobmon_client.running.template import Template
+from jobmon_client.running.workflow import Workflow
 from tests.house.rules import modules
 
 POSITIONS = 3
@@ -27,7 +28,7 @@ def public(of: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
 CALLABLES = [
     *public(Api),
     *public(Workflow),
-    *public(TaskTemplate),
+    *public(Template),
     *((name, getattr(workflow, name)) for name in ("resume", "wait")),
 ]
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Any
 
 import click
 
 from jobmon_client.cli.options import as_json, plain, print_json, server
 from jobmon_client.cli.session import api_of, gathered, limit
 from jobmon_client.cli.tables import print_table
+from jobmon_client.running.task import STREAMS, read_stream
 from jobmon_client.states import TaskStatus
 
 STATUSES = tuple(status.value for status in TaskStatus)
@@ -115,7 +114,7 @@ def _print_indented(text: str | None, indent: str = "  ") -> None:
 @click.argument("task_instance_id", type=int)
 @click.option(
     "--stream",
-    type=click.Choice(["stdout", "stderr"]),
+    type=click.Choice(STREAMS),
     help="Only this one, byte for byte; both if not given.",
 )
 @server
@@ -124,9 +123,7 @@ def logs(*, task_instance_id: int, stream: str | None, server_url: str | None, a
     """Show what an attempt wrote: the whole files if they are on this machine, else their ends."""
     with api_of(server_url) as api:
         instance = api.task_instance(task_instance_id)
-    content = {
-        one: _content(instance, one) for one in (("stdout", "stderr") if stream is None else (stream,))
-    }
+    content = {one: read_stream(instance, one) for one in (STREAMS if stream is None else (stream,))}
     if as_json:
         texts = {
             one: {"path": instance.get(one), "text": data.decode(errors="replace")}
@@ -139,16 +136,6 @@ def logs(*, task_instance_id: int, stream: str | None, server_url: str | None, a
         for one, data in content.items():
             click.echo(f"== {one} ({instance.get(one) or 'no file'})")
             click.echo(plain(data.decode(errors="replace")), nl=not data.endswith(b"\n"))
-
-
-def _content(instance: dict[str, Any], stream: str) -> bytes:
-    """Return the file's bytes; the end that the server keeps if the file is elsewhere or gone."""
-    kept: str = instance.get(f"{stream}_log") or ""
-    path = instance.get(stream)
-    try:
-        return Path(path).read_bytes() if path else kept.encode()
-    except (OSError, ValueError):
-        return kept.encode()
 
 
 COMMANDS = (status, tasks, errors, logs)

@@ -8,17 +8,16 @@ import uuid
 from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
-from jobmon_client.api.client import Api
 from jobmon_client.cli.options import as_json, concurrency, one_line, plain, print_json, server, settings_of
 from jobmon_client.config import Settings
 from jobmon_client.running import progress
 from jobmon_client.running.connection import LOCAL, Connection, connected
 from jobmon_client.running.interrupts import Interrupts
-from jobmon_client.running.run import OnProgress, Result, resume_on, run_on
+from jobmon_client.running.result import Result
+from jobmon_client.running.run import OnProgress, resume_on, run_on
 from jobmon_client.spec import files
 from jobmon_client.spec.definition import WorkflowDefinition
 from jobmon_client.states import TaskStatus
@@ -150,10 +149,10 @@ def follow(
             result = drive(connection, interrupts, on_progress)
         if as_json:
             known = asdict(result)
-            del known["interrupted"]
+            del known["interrupted"], known["errors"]
             print_json(known | ({"report": str(report)} if report and result.is_done else {}))
         else:
-            summarize(result, connection.api, report)
+            summarize(result, report)
     if result.interrupted:
         click.echo(f"Interrupted. To go on: jobmon resume {result.workflow_id}", err=True)
     return result
@@ -164,7 +163,7 @@ def _say_interrupted(interrupts: Interrupts) -> None:
     click.echo(said, err=True)
 
 
-def summarize(result: Result, api: Api, report: Path | None) -> None:
+def summarize(result: Result, report: Path | None) -> None:
     """Say how it ended, what failed, and what to look at next."""
     counted = ", ".join(f"{count} {status}" for status, count in sorted(result.tasks.items()) if count)
     click.echo(
@@ -180,24 +179,16 @@ def summarize(result: Result, api: Api, report: Path | None) -> None:
         return
     if result.interrupted:
         return
-    _print_failures(result.workflow_id, api)
+    _print_failures(result)
     click.echo(f"What went wrong: jobmon errors {result.workflow_id}")
     click.echo(f"Try again:       jobmon resume {result.workflow_id}")
 
 
-def _print_failures(workflow_id: int, api: Api) -> None:
-    page = api.workflow_tasks(workflow_id, status=TaskStatus.ERROR_FATAL, limit=FAILURES_SHOWN + 1)
-    failed: list[dict[str, Any]] = page["tasks"]
-    last: dict[int, dict[str, Any]] = {}
-    for error in api.workflow_errors(workflow_id, limit=1_000)["errors"]:
-        known = last.get(error["task_id"])
-        if known is None or error["attempt"] >= known["attempt"]:
-            last[error["task_id"]] = error
-    for task in failed[:FAILURES_SHOWN]:
-        error = last.get(task["task_id"], {})
-        said = one_line(error.get("stderr_log")) or one_line(error.get("description"))
-        click.echo(f"  failed: {plain(task['name'])}" + (f": {said}" if said else ""))
-    if len(failed) > FAILURES_SHOWN:
+def _print_failures(result: Result) -> None:
+    for error in result.errors[:FAILURES_SHOWN]:
+        said = one_line(error.stderr) or one_line(error.error)
+        click.echo(f"  failed: {plain(error.task)}" + (f": {said}" if said else ""))
+    if result.tasks.get(TaskStatus.ERROR_FATAL, 0) > FAILURES_SHOWN:
         click.echo("  … and more")
 
 

@@ -33,11 +33,11 @@ class WorkItem:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
-        """Take the fields that are ours; raise KeyError if one is missing."""
+        """Take the fields that are ours, a null as one that is not given; raise KeyError if one is missing."""
         needed = {"task_instance_id", "name", "command", "task_id", "workflow_id"}
         if missing := needed - found.keys():
             raise KeyError(f"an item lacks {', '.join(sorted(missing))}")
-        return cls(**{one.name: found[one.name] for one in fields(cls) if one.name in found})
+        return cls(**{one.name: value for one in fields(cls) if (value := found.get(one.name)) is not None})
 
     def to_json(self) -> dict[str, Any]:
         """Return it as it goes over the pipe to an agent."""

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobmon_client.running.workflow import Workflow
+from jobmon_client import Workflow
 from jobmon_client.spec.definition import InvalidDefinition
-from jobmon_client.spec.templates import LONGEST_NAME, Template
+from jobmon_client.spec.templates import LONGEST_NAME, CommandTemplate
 
 
 def names(workflow: Workflow) -> list[str]:
@@ -49,7 +49,7 @@ def test_a_template_without_fields_and_one_with_braces() -> None:
 @pytest.mark.property
 @given(st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40))
 def test_no_argument_can_become_a_command(text: str) -> None:
-    command = Template("t", "printf %s {text}").fill({"text": text})
+    command = CommandTemplate("t", "printf %s {text}").fill({"text": text})
     ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=True)
     assert ended.stdout == text.encode()
 
@@ -61,7 +61,7 @@ def test_quoting_can_be_left_out() -> None:
 
 
 def test_a_long_name_is_cut_and_stays_its_own() -> None:
-    template = Template("t", "{text}")
+    template = CommandTemplate("t", "{text}")
     first, second = (template.task_name({"text": "x" * 300 + end}) for end in "ab")
     assert len(first) <= LONGEST_NAME
     assert first != second
@@ -92,7 +92,7 @@ def test_what_cannot_be_filled_in_is_refused_by_name(
     command: str, arguments: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(InvalidDefinition) as refused:
-        Template("t", command).fill(arguments)
+        CommandTemplate("t", command).fill(arguments)
     assert says in str(refused.value)
 
 

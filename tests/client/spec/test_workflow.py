@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobmon_client.running.workflow import Workflow
+from jobmon_client import Workflow
 from jobmon_client.spec.definition import InvalidDefinition, TaskDefinition, calls, find_cycle, in_order
 
 
@@ -35,7 +35,8 @@ def test_errors_come_before_any_call() -> None:
     workflow.task("a", "true", upstream=["b"])
     for name, fields, said in (
         ("a", {}, "another task has this name"),
-        ("x", {"upstream": "a"}, "a list of task names"),
+        ("x", {"upstream": 3}, "a list of task names"),
+        ("x", {"upstream": ["a", [None]]}, "a list of task names"),
         ("x", {"retries": 3}, "retries: unknown key"),
         ("x", {"max_attempts": True}, "max_attempts"),
         ("x", {"attributes": {"a": float("nan")}}, "attributes"),

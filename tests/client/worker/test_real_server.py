@@ -33,7 +33,7 @@ def api(live_server: LiveServer) -> Iterator[Api]:
 def agent(live_server: LiveServer, tmp_path: Path) -> Iterator[Agent]:
     flags = {
         "server_url": live_server.url,
-        "data_dir": tmp_path,
+        "data_dir": live_server.data_dir,
         "concurrency": 4,
         "heartbeat_interval": 0.2,
         "kill_grace": 5,

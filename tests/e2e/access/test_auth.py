@@ -73,7 +73,7 @@ def test_a_token_that_does_not_allow_it_is_a_usage_error_and_nothing_is_bound(
 ) -> None:
     ended = jobmon("--profile", who, "run", file)
     assert ended.returncode == 2
-    assert "jobmon: The token does not allow this; a scope that does: operator." in ended.stderr
+    assert "jobmon: The token does not allow this; a scope that does: operator, admin." in ended.stderr
     assert jobmon.json("--profile", "viewer", "status")["workflows"] == []
 
 
@@ -86,7 +86,7 @@ def test_without_a_token_the_server_says_what_it_asks_for(jobmon: Jobmon, guarde
 def test_an_unknown_profile_is_a_usage_error(jobmon: Jobmon) -> None:
     ended = jobmon("--profile", "nobody", "status")
     assert ended.returncode == 2
-    assert "known: distributor, operator, viewer, worker" in ended.stderr
+    assert "known: admin, distributor, operator, viewer, worker" in ended.stderr
 
 
 def test_a_distributor_serves_with_a_distributors_token(

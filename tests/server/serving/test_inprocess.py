@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from jobmon_client import StillRunning, Workflow, resume, wait
 from jobmon_client.api.client import Api
 from jobmon_client.errors import JobmonError, Unreachable
 from jobmon_client.http import Http
-from jobmon_client.running.background import StillRunning
-from jobmon_client.running.workflow import Workflow, resume, wait
 from jobmon_server.serving.inprocess import Server
 
 
