@@ -55,13 +55,7 @@ def request(
 
 
 def addressed(scripts: Sequence[Script], url: str, token: str) -> Sequence[Script]:
-    """Add the headers that depend on the server.
-
-    Args:
-        scripts: requests without a Host header.
-        url: the server's.
-        token: what the server asks for; empty where it asks for none.
-    """
+    """Add the headers that depend on the server: Host, and the token that it asks for, if any."""
     credentials = f"Authorization: Bearer {token}\r\n" if token else ""
     lines = f"\r\nHost: {urlsplit(url).netloc}\r\n{credentials}".encode()
     return [[one._replace(data=one.data.replace(b"\r\n", lines, 1)) for one in script] for script in scripts]

@@ -173,7 +173,7 @@ class Supervisor:
             return
         try:
             process = self._starter.start(job)
-        except Exception as error:  # noqa: BLE001 - what is wrong with one command costs no other
+        except (OSError, ValueError) as error:
             if is_shortage(error):
                 log.warning("command_waits", task_instance_id=job.id, error=str(error))
                 self._slots.put_back(job)
