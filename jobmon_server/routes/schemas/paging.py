@@ -16,6 +16,8 @@ from jobmon_server.routes.fields.query_params import Digits
 from jobmon_server.routes.http.endpoint import reply
 
 FARTHEST = 10**12
+#: Since when `after` is deprecated, as RFC 9745 has it: 2026-12-01.
+AFTER_DEPRECATED = "@1796083200"
 #: What says where a page begins; `after` is what 0.1 called a cursor.
 PLACES = frozenset({"page", "offset", "cursor", "after"})
 NO_CURSOR = "is no cursor: take `next` of the page before"
@@ -79,7 +81,10 @@ def paged(name: str, found: RowPage, asked: PageRequest, **beside: Any) -> Respo
     """Reply with a page, its rows under a name."""
     cursor = None if found.next is None else str(found.next)
     body = {name: found.rows, **beside, "next": cursor, "total": found.total, "limit": asked.limit}
-    return linked(reply(body), cursor)
+    response = linked(reply(body), cursor)
+    if "after" in request.args:
+        response.headers["Deprecation"] = AFTER_DEPRECATED
+    return response
 
 
 def linked(response: Response, cursor: str | None) -> Response:

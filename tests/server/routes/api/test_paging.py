@@ -93,7 +93,9 @@ def test_a_page_is_chosen_by_cursor_number_or_offset(client: FlaskClient, addres
         every = rows_of(ask(client, addresses[name]).get_json(), name)
         begin = ask(client, addresses[name], limit=1).get_json()["next"]
         for place in ({"cursor": begin}, {"page": 2}, {"offset": 1}, {"after": begin}):
-            body = ask(client, addresses[name], limit=1, total="false", **place).get_json()
+            reply = ask(client, addresses[name], limit=1, total="false", **place)
+            assert ("Deprecation" in reply.headers) == ("after" in place), (name, place)
+            body = reply.get_json()
             assert (rows_of(body, name), body["total"]) == (every[1:2], None), (name, place)
         beyond = ask(client, addresses[name], offset=len(every) + 1).get_json()
         assert (rows_of(beyond, name), beyond["total"], beyond["next"]) == ([], len(every), None)
