@@ -40,6 +40,10 @@ class Calls:
         given = {name: value for name, value in query.items() if value is not None}
         return self._http.call("GET", path, query=given, accept=accept)
 
+    def _page(self, path: str, after: str | int | None, limit: int | None, **query: Any) -> dict[str, Any]:
+        """Get a page of a list, and `next`; counting all is left out."""
+        return self._get(path, **query, cursor=after, limit=limit, total="false")
+
     def _post(self, path: str, *, accept: Sequence[int] = (), **facts: Any) -> dict[str, Any]:
         payload = {
             name: plain(value, name) if name in WRITTEN else value

@@ -67,7 +67,10 @@ class Bulk(Calls):
         items: Mapping[int, Mapping[str, Any]] | None = None,
         **terms: Any,
     ) -> dict[str, Any]:
-        """Merge attributes into those of tasks, None removes one; with `replace=True` nothing of what was stays."""
+        """Merge attributes into those of tasks, None removes one; with `replace=True` nothing of what was stays.
+
+        With `atomic=True` all are changed or none: Refused names what cannot be.
+        """
         listed = _items("task_id", "attributes", items)
         return self._post("/task/attributes", attributes=attributes, items=listed, **terms)
 
@@ -78,7 +81,7 @@ class Bulk(Calls):
         items: Mapping[int, Mapping[str, Any]] | None = None,
         **terms: Any,
     ) -> dict[str, Any]:
-        """Merge attributes into those of workflows."""
+        """Merge attributes into those of workflows; `replace`, `atomic` as for tasks."""
         listed = _items("workflow_id", "attributes", items)
         return self._post("/workflow/attributes", attributes=attributes, items=listed, **terms)
 

@@ -48,10 +48,10 @@ class Commands(Calls):
         return self._post("/commands/acknowledge", acknowledgements=given)
 
     def commands(
-        self, task_instance_id: int, *, after: int | None = None, limit: int | None = None
+        self, task_instance_id: int, *, after: str | int | None = None, limit: int | None = None
     ) -> dict[str, Any]:
         """Return one page, `commands` in the order in which they were asked for, with their times, and `next`."""
-        return self._get(f"/task_instance/{task_instance_id}/commands", after=after, limit=limit)
+        return self._page(f"/task_instance/{task_instance_id}/commands", after, limit)
 
     def metric_values(
         self, task_instance_id: int, *, name: str | None = None, limit: int | None = None

@@ -23,10 +23,10 @@ class Limits(Calls):
         return self._post(f"/workflow/{workflow_id}/limits", arrays=arrays)
 
     def arrays(
-        self, workflow_id: int, *, after: int | None = None, limit: int | None = None
+        self, workflow_id: int, *, after: str | int | None = None, limit: int | None = None
     ) -> dict[str, Any]:
         """Return one page, `arrays` (`array_id, name, max_concurrently_running`) and `next`."""
-        return self._get(f"/workflow/{workflow_id}/arrays", after=after, limit=limit)
+        return self._page(f"/workflow/{workflow_id}/arrays", after, limit)
 
     def set_queue(self, cluster: str, queue: str, maximum: Mapping[str, float] | None) -> dict[str, Any]:
         """Say what a queue has at most, by resource; None removes it."""
@@ -75,10 +75,10 @@ class Limits(Calls):
         return self._get("/submission_by_distributor_id", cluster=cluster, distributor_id=distributor_id)
 
     def submissions(
-        self, cluster: str, *, after: int | None = None, limit: int | None = None
+        self, cluster: str, *, after: str | int | None = None, limit: int | None = None
     ) -> dict[str, Any]:
         """Return one page, `submissions`, `by_distributor_id` (names by number) and `next`."""
-        return self._get("/submission", cluster=cluster, after=after, limit=limit)
+        return self._page("/submission", after, limit, cluster=cluster)
 
     def submission_step(self, submission_uuid: str, step: int) -> int:
         """Return the id of the instance at a step of a submission."""

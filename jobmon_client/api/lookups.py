@@ -20,35 +20,35 @@ class Reads(Calls):
 
     def workflows(self, *, limit: int | None = None, after: str | None = None) -> dict[str, Any]:
         """Return one page, newest first: `workflows`, and `next`, the `after` of the next page, or null."""
-        return self._get("/workflow", limit=limit, cursor=after, total="false")
+        return self._page("/workflow", after, limit)
 
     def workflow_tasks(
         self,
         workflow_id: int,
         *,
         status: str | None = None,
-        after: int | None = None,
+        after: str | int | None = None,
         limit: int | None = None,
     ) -> dict[str, Any]:
-        """Return one page, `tasks` and `next`."""
-        return self._get(f"/workflow/{workflow_id}/tasks", status=status, after=after, limit=limit)
+        """Return one page, `tasks`, and `next`, the `after` of the next page, or null; so do the other lists."""
+        return self._page(f"/workflow/{workflow_id}/tasks", after, limit, status=status)
 
     def leaves(
         self,
         workflow_id: int,
         *,
         status: str | None = None,
-        after: int | None = None,
+        after: str | int | None = None,
         limit: int | None = None,
     ) -> dict[str, Any]:
         """Return one page, `tasks` (those that no other task waits for) and `next`."""
-        return self._get(f"/workflow/{workflow_id}/leaves", status=status, after=after, limit=limit)
+        return self._page(f"/workflow/{workflow_id}/leaves", after, limit, status=status)
 
     def workflow_errors(
-        self, workflow_id: int, *, after: int | None = None, limit: int | None = None
+        self, workflow_id: int, *, after: str | int | None = None, limit: int | None = None
     ) -> dict[str, Any]:
         """Return one page, `errors` and `next`."""
-        return self._get(f"/workflow/{workflow_id}/errors", after=after, limit=limit)
+        return self._page(f"/workflow/{workflow_id}/errors", after, limit)
 
     def task(self, task_id: int) -> dict[str, Any]:
         """Return `task_id, workflow_id, name, command, status, num_attempts, max_attempts, task_instance_ids`."""

@@ -12,18 +12,25 @@ class Keeping(Calls):
     """Files are not touched: `jobmon_client.running.log_removal` removes those, where they lie."""
 
     def delete_workflow(
-        self, workflow_id: int, *, force: bool = False, reason: str | None = None
+        self,
+        workflow_id: int,
+        *,
+        force: bool = False,
+        delete_output: bool = False,
+        reason: str | None = None,
     ) -> dict[str, Any]:
         """Delete a workflow; `outcome` is `applied`, `invalid` while something of it lives, or `unknown`.
 
-        By force what lives is stopped first. `is_removed` tells whether all rows are gone already.
+        By force what lives is stopped first. `is_removed` tells whether all rows are gone already. Results and ends of
+        logs of which the server keeps no archive go with `delete_output` only; without it that is `invalid`.
         """
-        path = f"/workflow/{workflow_id}/delete"
-        return self._post(path, accept=(404, 409), force=force or None, reason=reason)
+        facts = {"force": force or None, "delete_output": delete_output or None, "reason": reason}
+        return self._post(f"/workflow/{workflow_id}/delete", accept=(404, 409), **facts)
 
     def delete_workflows(self, workflow_ids: Iterable[int] | None = None, **terms: Any) -> dict[str, Any]:
-        """Delete many workflows, said as in `Bulk`, at most ten unless `max_limit` says otherwise; `force`, `reason`.
+        """Delete many workflows, said as in `Bulk`, at most ten unless `max_limit` says otherwise.
 
+        `force`, `delete_output`, `reason` as with one.
         `applied` were deleted; `skipped` and `failed` count the others, of which `outcomes` tell.
         """
         ids = None if workflow_ids is None else list(workflow_ids)

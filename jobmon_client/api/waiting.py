@@ -91,10 +91,10 @@ class WaitCalls(Calls):
         return int(said["ahead"]), int(said["total_active"])
 
     def callbacks(
-        self, workflow_id: int, *, after: int | None = None, limit: int | None = None
+        self, workflow_id: int, *, after: str | int | None = None, limit: int | None = None
     ) -> dict[str, Any]:
         """Return one page, `callbacks` (`callback_id, workflow_status, status, attempts, last_error` …) and `next`."""
-        return self._get(f"/workflow/{workflow_id}/callbacks", after=after, limit=limit)
+        return self._page(f"/workflow/{workflow_id}/callbacks", after, limit)
 
     def retry_callback(self, workflow_id: int, callback_id: int) -> RunReply:
         """Have one that was given up (FAILED) tried again; `invalid` if it was delivered."""

@@ -29,7 +29,7 @@ def bind(api: Api, definition: WorkflowDefinition) -> int:
 def clusters_of(api: Api, workflow_id: int) -> list[str]:
     """Return the clusters that the tasks of a workflow name, each once."""
     found: set[str] = set()
-    after: int | None = None
+    after: str | None = None
     while True:
         page = api.workflow_tasks(workflow_id, after=after)
         found.update(task.get("cluster") or "local" for task in page["tasks"])

@@ -92,7 +92,7 @@ def finish(session: Session) -> list[int]:
         alone = [(one,) for script in _batches(life.ids, reports) for one in script]
         session.drive(alone, 1, is_timed=False)
         with Caller(session.url, session.token) as wire:
-            body = {"force": True, "reason": "its bench is over"}
+            body = {"force": True, "delete_output": True, "reason": "its bench is over"}
             if not wire.post(f"/workflow/{life.workflow_id}/delete", body)["is_removed"]:
                 left.append(life.workflow_id)
     return left

@@ -12,6 +12,7 @@ from jobmon_server.actions.operator.explain import explain
 from jobmon_server.db.admin.tokens import digest_of
 from jobmon_server.db.reads import lookups
 from jobmon_server.db.reads import pages as listed
+from jobmon_server.db.reads.id_pages import PageRequest
 from jobmon_server.db.search import list_rows
 from jobmon_server.errors import JobmonServerError, Unauthorized, Unknown
 from jobmon_server.fsm.task import TASK
@@ -83,7 +84,7 @@ def list_of(which: str) -> Response:
 def workflow(workflow_id: int) -> Response:
     """Show a workflow: its tasks by status, and its errors."""
     found = read(lookups.read_workflow, workflow_id)
-    errors = read(listed.list_errors, workflow_id, limit=ERRORS_SHOWN)
+    errors = read(listed.list_errors, workflow_id, page=PageRequest(ERRORS_SHOWN)).rows
     return _page("workflow.html", workflow=found, errors=errors)
 
 

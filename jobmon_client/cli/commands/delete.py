@@ -28,6 +28,12 @@ LEFT = frozenset({FileOutcome.REFUSED, FileOutcome.FAILED})
     is_flag=True,
     help="Also stdout and stderr of their tasks, below the log directory of this database.",
 )
+@click.option(
+    "--output",
+    "with_output",
+    is_flag=True,
+    help="Also results and ends of logs of which the server keeps no archive; --files includes it.",
+)
 @reason
 @yes
 @server
@@ -37,6 +43,7 @@ def delete_workflows(
     terms: OperationTerms,
     force: bool,
     with_files: bool,
+    with_output: bool,
     reason: str | None,
     yes: bool,
     server_url: str | None,
@@ -47,6 +54,8 @@ def delete_workflows(
     def call(api: Api, asked: Body) -> Body:
         files = paths(api, terms) if with_files and not asked.get("preview") else {}
         ids = asked.pop("workflow_ids", None)
+        if with_output or with_files:
+            asked["delete_output"] = True
         done = api.delete_workflows(ids, force=force or None, reason=reason, **asked)
         gone = [path for one in done["workflow_ids"] for path in files.get(one, ())]
         if with_files:

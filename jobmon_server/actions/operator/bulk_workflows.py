@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy.engine import Connection
 
 from jobmon_client.states import Outcome, Status
 from jobmon_server.actions.operator.acts import ActOperation, act_on_workflow, can_be
+from jobmon_server.actions.operator.atomic import set_all_or_none
 from jobmon_server.actions.operator.attributes import SetWorkflowAttributes
 from jobmon_server.actions.operator.bulk import MOST_SHOWN, BulkResult, Preview
 from jobmon_server.actions.operator.targets import (
@@ -19,7 +20,7 @@ from jobmon_server.actions.operator.targets import (
     not_served,
     terms_of,
 )
-from jobmon_server.actions.operator.task_operation import ACCEPTED, Preconditions, do_locked
+from jobmon_server.actions.operator.task_operation import ACCEPTED, Preconditions, TaskVerdict, do_locked
 from jobmon_server.db.core.rows import chunks
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.workflows import task_locks
@@ -118,4 +119,16 @@ def _set(
         found = database.transact(do_locked, workflow_ids, deed, terms)
     except Busy:
         return [WorkflowVerdict(one, Outcome.BUSY) for one in workflow_ids]
-    return [WorkflowVerdict(one.task_id, one.outcome, one.status, problem=one.problem) for one in found]
+    return _of_workflows(found)
+
+
+def set_workflow_attributes_together(
+    database: Database, asked: TargetQuery, deed: SetWorkflowAttributes
+) -> BulkResult:
+    """Set attributes of all these workflows or of none. Raises `Invalid` as `set_all_or_none` does."""
+    done = set_all_or_none(database, asked, deed)
+    return replace(done, verdicts=_of_workflows(done.verdicts))
+
+
+def _of_workflows(verdicts: Sequence[TaskVerdict]) -> list[WorkflowVerdict]:
+    return [WorkflowVerdict(one.task_id, one.outcome, one.status, problem=one.problem) for one in verdicts]

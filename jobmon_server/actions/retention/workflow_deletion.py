@@ -36,13 +36,17 @@ class Deleted:
 
 @dataclass(frozen=True, slots=True)
 class DeletionOptions:
-    """How to delete: even what lives, why, in whose name, and where to write it to before; what it must `still` be."""
+    """How to delete: even what lives, why, in whose name, and where to write it to before; what it must `still` be.
+
+    Without an archive results and the ends of logs go only if `output` says so: there is no other copy.
+    """
 
     force: bool = False
     reason: str | None = None
     actor: str | None = None
     archive_dir: str = ""
     still: Still | None = None
+    output: bool = False
 
 
 class DeletionStep(Enum):
@@ -59,6 +63,8 @@ def delete_workflow(database: Database, workflow_id: int, how: DeletionOptions, 
     By force all its tasks are stopped first; what was told to stop is waited for, by the keeper, before rows go.
     """
     status = None
+    # Before anything is stopped; and again under the lock.
+    database.read(_refuse_output, workflow_id, how)
     while status is None:
         if how.force:
             _stop(database, workflow_id, how)
@@ -68,6 +74,15 @@ def delete_workflow(database: Database, workflow_id: int, how: DeletionOptions, 
         status = database.transact(mark_deleted, workflow_id, how)
     is_removed = remove(database, workflow_id, how.archive_dir, going)
     return Deleted(Outcome.APPLIED, workflow_id, status, is_removed)
+
+
+def _refuse_output(connection: Connection, workflow_id: int, how: DeletionOptions) -> None:
+    if how.archive_dir or how.output or not archive_rows.has_output(connection, workflow_id):
+        return
+    raise Invalid(
+        "There are results or logs and no archive of them: say delete_output, or set archive_dir.",
+        extra={"status": lookups.read_workflow(connection, workflow_id)["status"]},
+    )
 
 
 def _stop(database: Database, workflow_id: int, how: DeletionOptions) -> None:
@@ -94,6 +109,7 @@ def mark_deleted(connection: Connection, workflow_id: int, how: DeletionOptions)
         end_run(connection, locked, WorkflowRunStatus.STOPPED, how.reason or _WHY)
     if is_live or (not how.force and lookups.still_stopping(connection, [workflow_id])):
         raise Invalid("Something in the workflow lives; stop it first, or say force.", extra=said)
+    _refuse_output(connection, workflow_id, how)
     workflow_removal.mark(connection, workflow_id)
     return locked.status
 

@@ -18,8 +18,9 @@ from sqlalchemy.engine import Connection
 from jobmon_client.states import CommandStatus, Outcome
 from jobmon_server.db.core import clock
 from jobmon_server.db.core.planner_hints import by_index
-from jobmon_server.db.core.rows import RowDict, chunks, fetch_rows
+from jobmon_server.db.core.rows import chunks
 from jobmon_server.db.reads import lookups
+from jobmon_server.db.reads.id_pages import PageRequest, RowPage, fetch_page
 from jobmon_server.db.schema.tables import task_instance
 from jobmon_server.db.schema.tables_control import command
 from jobmon_server.fsm.task_instance import TASK_INSTANCE
@@ -195,16 +196,14 @@ def _status() -> ColumnElement[str]:
     )
 
 
-def list_commands(
-    connection: Connection, task_instance_id: int, *, limit: int, after: int = 0
-) -> list[RowDict]:
+def list_commands(connection: Connection, task_instance_id: int, *, page: PageRequest) -> RowPage:
     """Return an instance's commands by id, the order in which they were asked for. Raises `Unknown`."""
     columns = [column for column in command.c if column.name not in {"id", "task_instance_id"}]
     statement = (
         select(command.c.id.label("command_id"), _status().label("status"), *columns)
         .join(task_instance, task_instance.c.id == command.c.task_instance_id)
-        .where(command.c.task_instance_id == task_instance_id, command.c.id > after)
-        .order_by(command.c.id)
-        .limit(limit)
+        .where(command.c.task_instance_id == task_instance_id)
     )
-    return lookups.known(connection, fetch_rows(connection, statement), task_instance_id)
+    found = fetch_page(connection, statement, "command_id", page, command.c.id)
+    lookups.known(connection, found.rows, task_instance_id)
+    return found

@@ -69,9 +69,7 @@ def _listed(*columns: ColumnElement[Any]) -> ColumnElement[Any]:
     return Gathered(func.json_array(*columns, type_=Json()))
 
 
-#: Of many, without what only a start needs: first the `OWN` columns of each, then what is planned from.
-OWN = 15
-INSTANCES = _listed(
+_OWN = (
     *(
         task_instance.c[name]
         for name in ("id", "task_id", "array_step_id", "attempt", "status_at", "report_by")
@@ -89,7 +87,11 @@ INSTANCES = _listed(
             "owner_group",
         )
     ),
-    *(task_instance.c[name] for name in ("status", "status_by", "worker_id", "orphan", "requeue")),
+)
+#: Of many, without what only a start needs: first the `OWN` columns of each, then what is planned from.
+OWN = len(_OWN)
+INSTANCES = _listed(
+    *_OWN, *(task_instance.c[name] for name in ("status", "status_by", "worker_id", "orphan", "requeue"))
 )
 #: Its id and its workflow's, its delay, what its workers do out of touch, then what is planned from.
 TASKS = _listed(

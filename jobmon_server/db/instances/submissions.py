@@ -13,6 +13,7 @@ from jobmon_server.db.core import clock
 from jobmon_server.db.core.rows import RowDict, fetch_rows
 from jobmon_server.db.core.transaction import LostRace
 from jobmon_server.db.core.types import inserted_id
+from jobmon_server.db.reads.id_pages import PageRequest, RowPage, fetch_page
 from jobmon_server.db.schema.tables import task_instance
 from jobmon_server.db.schema.tables_cluster import submission, submission_step
 
@@ -91,15 +92,10 @@ def at_step(connection: Connection, submission_uuid: str, step: int) -> int | No
     return connection.execute(statement).scalar_one_or_none()
 
 
-def of_cluster(connection: Connection, cluster: str, *, limit: int, after: int = 0) -> list[RowDict]:
+def of_cluster(connection: Connection, cluster: str, *, page: PageRequest) -> RowPage:
     """Return a cluster's submissions that were not removed, by id."""
-    statement = (
-        select(*_LINE)
-        .where(submission.c.cluster == cluster, submission.c.removed_at.is_(None), submission.c.id > after)
-        .order_by(submission.c.id)
-        .limit(limit)
-    )
-    return fetch_rows(connection, statement)
+    statement = select(*_LINE).where(submission.c.cluster == cluster, submission.c.removed_at.is_(None))
+    return fetch_page(connection, statement, "submission_id", page, submission.c.id)
 
 
 def count(connection: Connection, cluster: str) -> int:

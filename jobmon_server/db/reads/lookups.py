@@ -76,12 +76,16 @@ def is_same_batch() -> ColumnElement[bool]:
     )
 
 
+#: Entries of one instance: by time, those of one time by id.
+ERROR_ORDER = (error_log.c.error_time, error_log.c.id)
+
+
 def read_error_log(connection: Connection, task_instance_id: int) -> list[RowDict]:
     """Return an instance's error-log entries, oldest first."""
     statement = (
         select(error_log.c.error_time, error_log.c.description, error_log.c.source)
         .where(error_log.c.task_instance_id == task_instance_id)
-        .order_by(error_log.c.error_time, error_log.c.id)
+        .order_by(*ERROR_ORDER)
     )
     return known(connection, fetch_rows(connection, statement), task_instance_id)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
@@ -11,7 +12,8 @@ from jobmon_client.states import TaskInstanceStatus, TaskStatus
 from jobmon_server.db.core import clock
 from jobmon_server.db.core.planner_hints import by_index
 from jobmon_server.db.core.rows import RowDict, fetch_rows
-from jobmon_server.db.reads.lookups import is_current, is_leaf, is_there
+from jobmon_server.db.reads.id_pages import PageRequest, RowPage, fetch_page
+from jobmon_server.db.reads.lookups import ERROR_ORDER, is_current, is_leaf, is_there, known
 from jobmon_server.db.reads.ownership import within
 from jobmon_server.db.schema.tables import task, task_instance
 from jobmon_server.db.schema.tables_records import error_log
@@ -27,10 +29,9 @@ def list_tasks(
     workflow_id: int,
     *,
     statuses: Sequence[TaskStatus] | None,
-    limit: int,
-    after: int = 0,
+    page: PageRequest,
     only_leaves: bool = False,
-) -> list[RowDict]:
+) -> RowPage:
     """Return tasks of a workflow by id, or those that no other task waits for, with the current instance of each."""
     statement = (
         select(
@@ -51,18 +52,16 @@ def list_tasks(
             task_instance.c.usage,
         )
         .outerjoin(task_instance, is_current())
-        .where(task.c.workflow_id == workflow_id, task.c.id > after, is_there(workflow_id))
-        .order_by(task.c.id)
-        .limit(limit)
+        .where(task.c.workflow_id == workflow_id, is_there(workflow_id))
     )
     if statuses is not None:
         statement = statement.where(task.c.status.in_(statuses))
     if only_leaves:
         statement = statement.where(is_leaf())
-    return fetch_rows(connection, by_index(statement, task, _OF_WORKFLOW))
+    return fetch_page(connection, by_index(statement, task, _OF_WORKFLOW), "task_id", page, task.c.id)
 
 
-def list_errors(connection: Connection, workflow_id: int, *, limit: int, after: int = 0) -> list[RowDict]:
+def list_errors(connection: Connection, workflow_id: int, *, page: PageRequest) -> RowPage:
     """Return error-log entries of a workflow by id, with what is known of the instance."""
     statement = (
         select(
@@ -84,11 +83,19 @@ def list_errors(connection: Connection, workflow_id: int, *, limit: int, after: 
         )
         .join_from(error_log, task_instance, task_instance.c.id == error_log.c.task_instance_id)
         .join(task, task.c.id == task_instance.c.task_id)
-        .where(error_log.c.workflow_id == workflow_id, error_log.c.id > after, is_there(workflow_id))
-        .order_by(error_log.c.id)
-        .limit(limit)
+        .where(error_log.c.workflow_id == workflow_id, is_there(workflow_id))
     )
-    return fetch_rows(connection, by_index(statement, error_log, "ix_task_instance_error_log_workflow_id"))
+    held = by_index(statement, error_log, "ix_task_instance_error_log_workflow_id")
+    return fetch_page(connection, held, "error_id", page, error_log.c.id)
+
+
+def list_instance_errors(connection: Connection, task_instance_id: int, *, page: PageRequest) -> RowPage:
+    """Return error-log entries of an instance by time, then by id. Raises `Unknown`."""
+    columns = (error_log.c.error_time, error_log.c.description, error_log.c.source, error_log.c.id)
+    statement = select(*columns).where(error_log.c.task_instance_id == task_instance_id)
+    found = fetch_page(connection, statement, "id", page, *ERROR_ORDER)
+    known(connection, found.rows, task_instance_id)
+    return replace(found, rows=[{name: row[name] for name in row if name != "id"} for row in found.rows])
 
 
 def list_tended(

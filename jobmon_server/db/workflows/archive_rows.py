@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, Table, func, select, tuple_
+from sqlalchemy import Column, Table, func, or_, select, tuple_
 from sqlalchemy.engine import Connection
 
 from jobmon_server.db.core.rows import BATCH, RowDict
@@ -59,6 +59,19 @@ def is_quiet(connection: Connection, workflow_id: int) -> bool:
     if connection.execute(run_alive.limit(1)).one_or_none() is not None:
         return False
     return not has_live_tasks(connection, workflow_id) and not still_stopping(connection, [workflow_id])
+
+
+def has_output(connection: Connection, workflow_id: int) -> bool:
+    """Tell whether an attempt of a workflow has a result or the end of a log."""
+    instance = task_instance.c
+    kept = or_(instance.result.is_not(None), instance.stdout_log != "", instance.stderr_log != "")
+    statement = (
+        select(instance.id)
+        .join_from(task, task_instance, instance.task_id == task.c.id)
+        .where(task.c.workflow_id == workflow_id, kept)
+        .limit(1)
+    )
+    return connection.execute(statement).one_or_none() is not None
 
 
 def page(

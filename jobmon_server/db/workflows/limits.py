@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import select, update
 from sqlalchemy.engine import Connection
 
-from jobmon_server.db.core.rows import RowDict, fetch_rows
+from jobmon_server.db.reads.id_pages import PageRequest, RowPage, fetch_page
 from jobmon_server.db.schema.tables import array
 from jobmon_server.db.schema.tables_workflow import workflow
 from jobmon_server.db.workflows.workflow_locks import LockedWorkflow
@@ -35,12 +35,8 @@ def write_workflow(connection: Connection, locked: LockedWorkflow, limit: int | 
     connection.execute(update(workflow).where(workflow.c.id == locked.workflow_id).values(values))
 
 
-def list_arrays(connection: Connection, workflow_id: int, *, limit: int, after: int = 0) -> list[RowDict]:
+def list_arrays(connection: Connection, workflow_id: int, *, page: PageRequest) -> RowPage:
     """Return arrays of a workflow by id."""
-    statement = (
-        select(array.c.id.label("array_id"), array.c.name, array.c.max_concurrently_running)
-        .where(array.c.workflow_id == workflow_id, array.c.id > after)
-        .order_by(array.c.id)
-        .limit(limit)
-    )
-    return fetch_rows(connection, statement)
+    columns = (array.c.id.label("array_id"), array.c.name, array.c.max_concurrently_running)
+    statement = select(*columns).where(array.c.workflow_id == workflow_id)
+    return fetch_page(connection, statement, "array_id", page, array.c.id)

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from jobmon_client.states import CallbackStatus, WorkflowStatus
 from jobmon_server.db.core import clock
-from jobmon_server.db.core.rows import RowDict, fetch_rows
+from jobmon_server.db.reads.id_pages import PageRequest, RowPage, fetch_page
 from jobmon_server.db.reads.lookups import read_workflow
 from jobmon_server.db.schema.tables_control import callback
 
@@ -81,25 +81,20 @@ def write(connection: Connection, locked: LockedCallback, **values: Any) -> None
     connection.execute(update(callback).where(callback.c.id == locked.callback_id).values(values))
 
 
-def list_callbacks(connection: Connection, workflow_id: int, *, limit: int, after: int = 0) -> list[RowDict]:
+def list_callbacks(connection: Connection, workflow_id: int, *, page: PageRequest) -> RowPage:
     """Return callbacks of a workflow by id. Raises `Unknown`."""
-    statement = (
-        select(
-            callback.c.id.label("callback_id"),
-            callback.c.workflow_status,
-            callback.c.status,
-            callback.c.url,
-            callback.c.attempts,
-            callback.c.next_try_at,
-            callback.c.last_error,
-            callback.c.created_at,
-            callback.c.delivered_at,
-        )
-        .where(callback.c.workflow_id == workflow_id, callback.c.id > after)
-        .order_by(callback.c.id)
-        .limit(limit)
-    )
-    rows = fetch_rows(connection, statement)
-    if not rows:
+    statement = select(
+        callback.c.id.label("callback_id"),
+        callback.c.workflow_status,
+        callback.c.status,
+        callback.c.url,
+        callback.c.attempts,
+        callback.c.next_try_at,
+        callback.c.last_error,
+        callback.c.created_at,
+        callback.c.delivered_at,
+    ).where(callback.c.workflow_id == workflow_id)
+    found = fetch_page(connection, statement, "callback_id", page, callback.c.id)
+    if not found.rows:
         read_workflow(connection, workflow_id)
-    return rows
+    return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from flask import Response
 from marshmallow import fields
 
@@ -9,9 +12,9 @@ from jobmon_client.states import CallbackStatus, Outcome, WorkflowStatus
 from jobmon_server.actions.admin import outbox as actions
 from jobmon_server.db.workflows import outbox as queries
 from jobmon_server.redaction import redacted
-from jobmon_server.routes.api.resources import Page, cursor
 from jobmon_server.routes.fields.base import Count, Id, Schema, Text, WordField
 from jobmon_server.routes.http.endpoint import blueprint, get, post, read, reply, transact
+from jobmon_server.routes.schemas.paging import PageQuery, PageReply, paged, requested_page
 
 callbacks = blueprint("callbacks", "Callbacks of workflows.")
 
@@ -30,11 +33,10 @@ class Callback(Schema):
     delivered_at = fields.DateTime(required=True, allow_none=True)
 
 
-class Callbacks(Schema):
-    """A page of them by id; `next` is the `after` of the next page."""
+class Callbacks(PageReply):
+    """A page of them by id."""
 
     callbacks = fields.List(fields.Nested(Callback), required=True)
-    next = Id(required=True, allow_none=True)
 
 
 class RetriedCallback(Schema):
@@ -44,12 +46,13 @@ class RetriedCallback(Schema):
     status = WordField(CallbackStatus, required=True)
 
 
-@get(callbacks, "/workflow/<id:workflow_id>/callbacks", query=Page, reply=Callbacks)
-def list_callbacks(workflow_id: int, limit: int, after: int = 0) -> Response:
+@get(callbacks, "/workflow/<id:workflow_id>/callbacks", query=PageQuery, reply=Callbacks)
+def list_callbacks(workflow_id: int, **place: Any) -> Response:
     """Callbacks of a workflow, oldest first; the values of a URL's query are not told."""
-    rows = read(queries.list_callbacks, workflow_id, limit=limit, after=after)
-    rows = [{**row, "url": redacted(row["url"])} for row in rows]
-    return reply({"callbacks": rows, "next": cursor(rows, "callback_id", limit)})
+    page = requested_page(place)
+    found = read(queries.list_callbacks, workflow_id, page=page)
+    shown = [{**row, "url": redacted(row["url"])} for row in found.rows]
+    return paged("callbacks", replace(found, rows=shown), page)
 
 
 @post(callbacks, "/workflow/<id:workflow_id>/callbacks/<id:callback_id>/retry", reply=RetriedCallback)

@@ -15,12 +15,12 @@ from jobmon_server.actions.operator.commands import Enqueued, NewCommand
 from jobmon_server.db.instances import commands as queries
 from jobmon_server.db.instances.commands import AckOutcome, CommandAck
 from jobmon_server.db.instances.metric_samples import read_samples
-from jobmon_server.routes.api.resources import Page, cursor
 from jobmon_server.routes.fields.base import Attributes, Count, Id, Increment, Name, Schema, Text, WordField
 from jobmon_server.routes.fields.query_params import Digits
 from jobmon_server.routes.http.endpoint import actor, blueprint, database, get, post, reach, read, reply
 from jobmon_server.routes.http.fast_load import Items
 from jobmon_server.routes.schemas import requests
+from jobmon_server.routes.schemas.paging import PageQuery, PageReply, paged, requested_page
 from jobmon_server.routes.schemas.requests import LARGEST_BATCH
 
 commands = blueprint("commands", "Commands to running instances, and what their workers measure.")
@@ -144,11 +144,10 @@ class CommandLine(Schema):
     result = Text(required=True, allow_none=True)
 
 
-class CommandLines(Schema):
-    """A page of an instance's commands; `next` is the `after` of the next page."""
+class CommandLines(PageReply):
+    """A page of an instance's commands."""
 
     commands = fields.List(fields.Nested(CommandLine), required=True)
-    next = Id(required=True, allow_none=True)
 
 
 class WhichMetrics(Schema):
@@ -230,11 +229,11 @@ def acknowledge(acknowledgements: list[dict[str, Any]]) -> Response:
     return reply({"applied": len(found) - len(others), "outcomes": others})
 
 
-@get(commands, "/task_instance/<id:task_instance_id>/commands", query=Page, reply=CommandLines)
-def list_commands(task_instance_id: int, limit: int, after: int = 0) -> Response:
+@get(commands, "/task_instance/<id:task_instance_id>/commands", query=PageQuery, reply=CommandLines)
+def list_commands(task_instance_id: int, **place: Any) -> Response:
     """An instance's commands in the order in which they were asked for, with their times."""
-    rows = read(queries.list_commands, task_instance_id, limit=limit, after=after)
-    return reply({"commands": rows, "next": cursor(rows, "command_id", limit)})
+    page = requested_page(place)
+    return paged("commands", read(queries.list_commands, task_instance_id, page=page), page)
 
 
 @get(commands, "/task_instance/<id:task_instance_id>/metrics", query=WhichMetrics, reply=MetricValues)

@@ -12,11 +12,11 @@ from jobmon_server.actions.operator import limits as actions
 from jobmon_server.actions.workflow.cluster_queues import set_maximum
 from jobmon_server.db.workflows import limits as queries
 from jobmon_server.db.workflows.cluster_queues import list_queues
-from jobmon_server.routes.api.resources import Page, cursor
 from jobmon_server.routes.fields.base import ExactField, Id, Name, Schema, Whole, WordField
 from jobmon_server.routes.fields.quantities import Numbers
 from jobmon_server.routes.http.endpoint import blueprint, get, post, read, reply, transact
 from jobmon_server.routes.http.fast_load import Items
+from jobmon_server.routes.schemas.paging import PageQuery, PageReply, paged, requested_page
 from jobmon_server.routes.schemas.requests import LARGEST_LIMIT, MOST_TASKS, ArrayLimit
 
 limits = blueprint("limits", "What holds work back.")
@@ -44,11 +44,10 @@ class ArrayLine(ArrayLimit):
     array_id = Id(required=True)
 
 
-class Arrays(Schema):
-    """A page of arrays; `next` is the `after` of the next page."""
+class Arrays(PageReply):
+    """A page of arrays."""
 
     arrays = fields.List(fields.Nested(ArrayLine), required=True)
-    next = Id(required=True, allow_none=True)
 
 
 class Queue(Schema):
@@ -83,11 +82,11 @@ def set_limits(workflow_id: int, **facts: Any) -> Response:
     return reply(transact(actions.set_limits, workflow_id, **facts))
 
 
-@get(limits, "/workflow/<id:workflow_id>/arrays", query=Page, reply=Arrays)
-def list_arrays(workflow_id: int, limit: int, after: int = 0) -> Response:
+@get(limits, "/workflow/<id:workflow_id>/arrays", query=PageQuery, reply=Arrays)
+def list_arrays(workflow_id: int, **place: Any) -> Response:
     """Arrays of a workflow by id, with their limits."""
-    rows = read(queries.list_arrays, workflow_id, limit=limit, after=after)
-    return reply({"arrays": rows, "next": cursor(rows, "array_id", limit)})
+    page = requested_page(place)
+    return paged("arrays", read(queries.list_arrays, workflow_id, page=page), page)
 
 
 @post(limits, "/queue", body=Queue, reply=QueueReply, refusals=(422, 503))

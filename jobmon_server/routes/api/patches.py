@@ -7,13 +7,18 @@ from typing import Any
 from flask import Response
 from marshmallow import fields
 
+from jobmon_server.actions.operator.atomic import set_all_or_none
 from jobmon_server.actions.operator.attributes import SetAttributes, SetWorkflowAttributes
-from jobmon_server.actions.operator.bulk_workflows import set_workflow_attributes, show_chosen_workflows
+from jobmon_server.actions.operator.bulk_workflows import (
+    set_workflow_attributes,
+    set_workflow_attributes_together,
+    show_chosen_workflows,
+)
 from jobmon_server.actions.operator.properties import SetProperties
 from jobmon_server.actions.operator.targets import TargetQuery
 from jobmon_server.errors import Malformed
 from jobmon_server.routes.api.bulk import DoneToWorkflows, OnWorkflows, workflows_done, workflows_shown
-from jobmon_server.routes.api.bulk_request import DoneToTasks, OnTasks, asked_for, to_tasks
+from jobmon_server.routes.api.bulk_request import DoneToTasks, OnTasks, asked_for, done_reply, to_tasks
 from jobmon_server.routes.api.records import once
 from jobmon_server.routes.api.workflow import MOST_ATTEMPTS
 from jobmon_server.routes.fields.base import (
@@ -83,11 +88,15 @@ class AttributesOfTask(Schema):
 
 
 class NewTaskAttributes(OnTasks):
-    """The same attributes for these tasks, or `items`: others for each. `replace` leaves nothing of those that were."""
+    """The same attributes for these tasks, or `items`: others for each. `replace` leaves nothing of those that were.
+
+    `atomic`: all of them or none, 409 with every reason; else each by itself.
+    """
 
     attributes = Attributes()
     items = Items(AttributesOfTask, maximum=LARGEST_BATCH)
     replace = Flag(load_default=False)
+    atomic = Flag(load_default=False)
 
 
 class AttributesOfWorkflow(Schema):
@@ -98,11 +107,12 @@ class AttributesOfWorkflow(Schema):
 
 
 class NewWorkflowAttributes(OnWorkflows):
-    """The same attributes for these workflows, or `items`: others for each."""
+    """The same attributes for these workflows, or `items`: others for each; `atomic`: all of them or none."""
 
     attributes = Attributes()
     items = Items(AttributesOfWorkflow, maximum=LARGEST_BATCH)
     replace = Flag(load_default=False)
+    atomic = Flag(load_default=False)
 
 
 @post(patches, "/task/properties", body=NewProperties, reply=DoneToTasks, refusals=REFUSALS)
@@ -113,20 +123,24 @@ def set_task_properties(*, preview: bool, replace: bool, **body: Any) -> Respons
 
 
 @post(patches, "/task/attributes", body=NewTaskAttributes, reply=DoneToTasks, refusals=REFUSALS)
-def set_task_attributes(*, preview: bool, replace: bool, **body: Any) -> Response:
+def set_task_attributes(*, preview: bool, replace: bool, atomic: bool, **body: Any) -> Response:
     """Change what users keep with tasks, whatever their statuses: merged member by member, null removes one."""
     asked, by_task, everybody = patched("task_id", "attributes", body)
-    return to_tasks(asked, SetAttributes(by_task, everybody, replace), preview=preview)
+    deed = SetAttributes(by_task, everybody, replace)
+    if atomic and not preview:
+        return done_reply(set_all_or_none(database(), asked, deed))
+    return to_tasks(asked, deed, preview=preview)
 
 
 @post(patches, "/workflow/attributes", body=NewWorkflowAttributes, reply=DoneToWorkflows, refusals=REFUSALS)
-def set_attributes_of_workflows(*, preview: bool, replace: bool, **body: Any) -> Response:
+def set_attributes_of_workflows(*, preview: bool, replace: bool, atomic: bool, **body: Any) -> Response:
     """Change what users keep with workflows, whatever their statuses: merged member by member, null removes one."""
     asked, by_workflow, everybody = patched("workflow_id", "attributes", body)
     deed = SetWorkflowAttributes(by_workflow, everybody, replace)
     if preview:
         return workflows_shown(show_chosen_workflows(database(), asked))
-    return workflows_done(set_workflow_attributes(database(), asked, deed))
+    act = set_workflow_attributes_together if atomic else set_workflow_attributes
+    return workflows_done(act(database(), asked, deed))
 
 
 def patched(key: str, what: str, body: dict[str, Any]) -> tuple[TargetQuery, dict[int, Any], dict[str, Any]]:

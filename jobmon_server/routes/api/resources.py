@@ -20,19 +20,13 @@ from jobmon_server.routes.http.endpoint import blueprint, get, post, read, reply
 from jobmon_server.routes.schemas import resources
 from jobmon_server.routes.schemas.explanation import Explanation, TaskExplanation
 from jobmon_server.routes.schemas.list_query import DetailLevel
+from jobmon_server.routes.schemas.paging import PageQuery, paged, requested_page
 from jobmon_server.routes.schemas.selection import exactly_one
 
 reads = blueprint("reads", "Read models.")
 
 
-class Page(Schema):
-    """A page: what comes after a cursor, up to a limit."""
-
-    after = Digits()
-    limit = Digits(minimum=1, maximum=LARGEST_PAGE, load_default=100)
-
-
-class TaskPage(Page):
+class TaskPage(PageQuery):
     """A page of tasks of these statuses."""
 
     status = Words(TaskStatus)
@@ -69,10 +63,18 @@ def explain_task(task_id: int) -> Response:
     return reply(read(explained_task, task_id))
 
 
-@get(reads, "/task_instance/<id:task_instance_id>/task_instance_error_log", reply=resources.ErrorLog)
-def task_instance_error_log(task_instance_id: int) -> Response:
-    """The errors of an instance, oldest first."""
-    return reply({"task_instance_error_log": read(queries.read_error_log, task_instance_id)})
+@get(
+    reads,
+    "/task_instance/<id:task_instance_id>/task_instance_error_log",
+    query=PageQuery,
+    reply=resources.ErrorLog,
+)
+def task_instance_error_log(task_instance_id: int, **place: Any) -> Response:
+    """The errors of an instance by time, then in the order in which they were written down, and who reported each."""
+    page = requested_page(place)
+    return paged(
+        "task_instance_error_log", read(pages.list_instance_errors, task_instance_id, page=page), page
+    )
 
 
 class OneInstance(Schema):
@@ -157,30 +159,22 @@ def workflow(workflow_id: int) -> Response:
 
 
 @get(reads, "/workflow/<id:workflow_id>/tasks", query=TaskPage, reply=resources.Tasks)
-def list_tasks(
-    workflow_id: int, limit: int, after: int = 0, status: list[TaskStatus] | None = None
-) -> Response:
+def list_tasks(workflow_id: int, status: list[TaskStatus] | None = None, **place: Any) -> Response:
     """Tasks of a workflow by id, with the current instance of each."""
-    rows = read(pages.list_tasks, workflow_id, statuses=status, limit=limit, after=after)
-    return reply({"tasks": rows, "next": cursor(rows, "task_id", limit)})
+    page = requested_page(place)
+    return paged("tasks", read(pages.list_tasks, workflow_id, statuses=status, page=page), page)
 
 
 @get(reads, "/workflow/<id:workflow_id>/leaves", query=TaskPage, reply=resources.Tasks)
-def list_leaves(
-    workflow_id: int, limit: int, after: int = 0, status: list[TaskStatus] | None = None
-) -> Response:
+def list_leaves(workflow_id: int, status: list[TaskStatus] | None = None, **place: Any) -> Response:
     """Tasks of a workflow that no other task waits for, by id."""
-    rows = read(pages.list_tasks, workflow_id, statuses=status, limit=limit, after=after, only_leaves=True)
-    return reply({"tasks": rows, "next": cursor(rows, "task_id", limit)})
+    page = requested_page(place)
+    found = read(pages.list_tasks, workflow_id, statuses=status, page=page, only_leaves=True)
+    return paged("tasks", found, page)
 
 
-@get(reads, "/workflow/<id:workflow_id>/errors", query=Page, reply=resources.Errors)
-def list_errors(workflow_id: int, limit: int, after: int = 0) -> Response:
+@get(reads, "/workflow/<id:workflow_id>/errors", query=PageQuery, reply=resources.Errors)
+def list_errors(workflow_id: int, **place: Any) -> Response:
     """Errors of a workflow, oldest first, with the last of what the commands wrote."""
-    rows = read(pages.list_errors, workflow_id, limit=limit, after=after)
-    return reply({"errors": rows, "next": cursor(rows, "error_id", limit)})
-
-
-def cursor(rows: list[dict[str, Any]], key: str, limit: int) -> int | None:
-    """Return where the next page starts, or None after the last."""
-    return rows[-1][key] if len(rows) == limit else None
+    page = requested_page(place)
+    return paged("errors", read(pages.list_errors, workflow_id, page=page), page)

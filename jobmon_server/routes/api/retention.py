@@ -27,9 +27,13 @@ DEFAULT_LIMIT = 10
 
 
 class WhyAndWhetherByForce(Why):
-    """Why, and whether what lives is to be stopped; its rows then go when it is confirmed dead."""
+    """Why, and whether what lives is to be stopped; its rows then go when it is confirmed dead.
+
+    `delete_output`: results and the ends of logs too where the server keeps no archive; without it 409 if there are any.
+    """
 
     force = Flag(load_default=False)
+    delete_output = Flag(load_default=False)
 
 
 class Deletion(RunReply):
@@ -64,9 +68,9 @@ class Deletions(DoneToMany):
     preview = fields.List(fields.Nested(WorkflowShown))
 
 
-def how(*, force: bool, reason: str | None = None) -> DeletionOptions:
+def how(*, force: bool, delete_output: bool, reason: str | None = None) -> DeletionOptions:
     """Say how to delete for this caller and this server."""
-    return DeletionOptions(force, reason, actor(), settings().archive_dir)
+    return DeletionOptions(force, reason, actor(), settings().archive_dir, output=delete_output)
 
 
 def for_a_while() -> Callable[[], bool]:

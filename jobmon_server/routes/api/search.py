@@ -18,7 +18,6 @@ from jobmon_server.routes.schemas.list_query import (
     conditions_in,
     filters,
     grouping,
-    linked,
     page_reply,
     paging,
     query_of,
@@ -26,6 +25,7 @@ from jobmon_server.routes.schemas.list_query import (
     shape,
 )
 from jobmon_server.routes.schemas.list_rows import ROWS, Counted, groups, page
+from jobmon_server.routes.schemas.paging import linked
 from jobmon_server.routes.schemas.selection import Selecting
 
 search = blueprint("search", "The query language: lists, counts, summaries, streams.")

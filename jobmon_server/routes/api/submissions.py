@@ -10,9 +10,9 @@ from marshmallow import ValidationError, fields
 from jobmon_client.states import Outcome
 from jobmon_server.actions.workflow import submissions as actions
 from jobmon_server.db.instances import submissions as queries
-from jobmon_server.routes.api.resources import Page, cursor
 from jobmon_server.routes.fields.base import Count, Id, ListOf, Name, Schema, Text, WordField
 from jobmon_server.routes.http.endpoint import blueprint, get, post, reach, read, reply, transact
+from jobmon_server.routes.schemas.paging import PageQuery, PageReply, paged, requested_page
 from jobmon_server.routes.schemas.replies import FoundInstance
 from jobmon_server.routes.schemas.requests import LARGEST_BATCH
 
@@ -73,15 +73,14 @@ class SubmissionView(SubmissionLine):
     task_instance_ids = fields.List(Id(), required=True)
 
 
-class Submissions(Schema):
+class Submissions(PageReply):
     """A page of a cluster's submissions; `by_distributor_id` gives the names of those whose number is known."""
 
     submissions = fields.List(fields.Nested(SubmissionLine), required=True)
     by_distributor_id = fields.Dict(keys=Text(), values=Text(), required=True)
-    next = Id(required=True, allow_none=True)
 
 
-class SubmissionQuery(Page):
+class SubmissionQuery(PageQuery):
     """Of which cluster."""
 
     cluster = Name(required=True)
@@ -115,13 +114,12 @@ def remove(submission_uuid: str) -> Response:
 
 
 @get(submissions, "/submission", query=SubmissionQuery, reply=Submissions, refusals=(503,))
-def list_submissions(cluster: str, limit: int, after: int = 0) -> Response:
+def list_submissions(cluster: str, **place: Any) -> Response:
     """Submissions of a cluster that were not removed, by id."""
-    rows = read(queries.of_cluster, cluster, limit=limit, after=after)
-    known = {row["distributor_id"]: row["submission_uuid"] for row in rows if row["distributor_id"]}
-    return reply(
-        {"submissions": rows, "by_distributor_id": known, "next": cursor(rows, "submission_id", limit)}
-    )
+    page = requested_page(place)
+    found = read(queries.of_cluster, cluster, page=page)
+    known = {row["distributor_id"]: row["submission_uuid"] for row in found.rows if row["distributor_id"]}
+    return paged("submissions", found, page, by_distributor_id=known)
 
 
 @get(submissions, "/submission/<submission_uuid>", reply=SubmissionView)

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cache
 from typing import Any
-from urllib.parse import urlencode
 
-from flask import Response, request
 from marshmallow import ValidationError, pre_load
 
 from jobmon_server.db.search import Condition, Entity, InvalidQuery, Query, ResultPage, Sort
@@ -21,10 +19,10 @@ from jobmon_server.errors import Malformed
 from jobmon_server.routes.fields.base import LARGEST_ID, Flag, Plain, Schema, Text, Whole, WordField
 from jobmon_server.routes.fields.query_params import Digits
 from jobmon_server.routes.schemas.field_docs import names_schema
+from jobmon_server.routes.schemas.paging import FARTHEST, TextFlag
 from jobmon_server.routes.schemas.selection import AttributesAsked, Filter, Search, Simple, affordable
 
 DEFAULT_LIMIT = 50
-FARTHEST = 10**12
 MOST_KEYS = 10
 _ATTRIBUTE = "attr."
 
@@ -78,16 +76,6 @@ class SortOrder(Plain[tuple[Sort, ...]]):
         if keys and len(self.names.check(names)) < len(names):
             raise ValidationError("names a field more than once")
         return tuple(Sort(name, key.startswith("-")) for name, key in zip(names, keys, strict=True))
-
-
-class TextFlag(Plain[bool]):
-    """`true` or `false` in a query string."""
-
-    def check(self, value: Any) -> bool:
-        """Take the word."""
-        if type(value) is not str or value not in {"true", "false"}:
-            raise ValidationError("must be true or false")
-        return bool(value == "true")
 
 
 class ListQuery(Schema):
@@ -223,15 +211,3 @@ def _check_distinct(entity: Entity, facts: dict[str, Any], names: tuple[str, ...
 def page_reply(entity: Entity, page: ResultPage, query: Query) -> dict[str, Any]:
     """Give the words of a page's reply."""
     return {f"{entity}s": page.rows, "next": page.next, "total": page.total, "limit": query.limit}
-
-
-def linked(response: Response, cursor: str | None) -> Response:
-    """Name the next page of a GET in its `Link` header."""
-    if cursor is not None and request.method == "GET":
-        kept = [(name, value) for name, value in request.args.items(multi=True) if name not in _PLACES]
-        query = urlencode([*kept, ("cursor", cursor)])
-        response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
-    return response
-
-
-_PLACES = frozenset({"page", "offset", "cursor"})

@@ -21,6 +21,7 @@ from jobmon_client.states import (
 )
 from jobmon_server.routes.fields.base import Attributes, Count, Flag, Id, Schema, Text, Whole, WordField
 from jobmon_server.routes.schemas.execution import InputLine, RetryDelayView
+from jobmon_server.routes.schemas.paging import PageReply
 
 
 def _id(*, null: bool = False) -> Id:
@@ -147,8 +148,8 @@ class Journal(Schema):
     journal = fields.List(fields.Nested(Decision), required=True)
 
 
-class ErrorLog(Schema):
-    """The errors of an instance, oldest first."""
+class ErrorLog(PageReply):
+    """The errors of an instance by time, then by id."""
 
     task_instance_error_log = fields.List(fields.Nested(LoggedError), required=True)
 
@@ -245,11 +246,10 @@ class TaskLine(Schema):
     usage = _object()
 
 
-class Tasks(Schema):
-    """A page of tasks; `next` is the `after` of the next page."""
+class Tasks(PageReply):
+    """A page of tasks."""
 
     tasks = fields.List(fields.Nested(TaskLine), required=True)
-    next = _id(null=True)
 
 
 class ErrorLine(LoggedError):
@@ -269,11 +269,10 @@ class ErrorLine(LoggedError):
     stderr_log = _text(null=True)
 
 
-class Errors(Schema):
-    """A page of errors; `next` is the `after` of the next page."""
+class Errors(PageReply):
+    """A page of errors."""
 
     errors = fields.List(fields.Nested(ErrorLine), required=True)
-    next = _id(null=True)
 
 
 class TendedLine(Schema):

@@ -276,6 +276,21 @@ def test_an_act_on_many_workflows_tells_of_each(path: Path, database: Database) 
     assert database.read(check) == []
 
 
+def test_a_hold_that_changes_is_a_change_of_its_workflow(path: Path) -> None:
+    path.bind(task("a"))
+    other = path.workflow_id
+    path.post(f"/workflow/{other}/pause")
+    path.bind(task("a"))
+    path.act("pause", "a")
+    ids = [other, path.workflow_id]
+    said = post(path, "/workflow/pause", workflow_ids=ids)
+    assert (said["matched"], said["applied"], said["workflow_ids"]) == (2, 1, ids[1:])
+    assert [(one["outcome"], one["tasks"]) for one in said["outcomes"]] == [("duplicate", 0), ("applied", 0)]
+    assert [path.get(f"/workflow/{one}")["held"] for one in ids] == [True, True]
+    again = post(path, "/workflow/pause", workflow_ids=ids)
+    assert (again["matched"], again["applied"], again["workflow_ids"]) == (2, 0, [])
+
+
 def test_pause_of_many_workflows_holds_them(path: Path) -> None:
     path.bind(*many(1)).start()
     assert post(path, "/workflow/pause", workflow_ids=[path.workflow_id])["applied"] == 1

@@ -63,6 +63,21 @@ def test_nothing_is_left_of_a_workflow_that_is_deleted(path: Path, database: Dat
     assert database.read(check) == []
 
 
+@pytest.mark.parametrize("facts", [{"result": {"n": 1}}, {"stdout_log": "x"}, {"stderr_log": "x"}], ids=str)
+def test_the_only_copy_of_results_and_logs_goes_by_a_flag_alone(path: Path, facts: dict[str, Any]) -> None:
+    path.bind(task("a"), task("b")).start()
+    path.done(path.run_one(), **facts)
+    live, one = path.run_one(), path.workflow_id
+    for reply in (drop(path, one, force=True), path.post("/workflow/delete", workflow_ids=[one], force=True)):
+        body = reply.get_json()
+        message = body["error"]["message"] if reply.status_code == 409 else body["outcomes"][0]["message"]
+        assert "say delete_output" in message
+        assert path.instance(live)["status"] == "RUNNING", "nothing is stopped for what is then refused"
+    path.done(live, stdout_log="")
+    assert drop(path, one).status_code == 409
+    assert drop(path, one, delete_output=True).get_json()["is_removed"]
+
+
 def test_a_deleted_workflow_is_unknown_from_then_on(path: Path) -> None:
     one = ended(path)
     a = path.task_ids["a"]

@@ -88,7 +88,14 @@ def test_a_list_comes_in_pages_and_is_empty_where_there_is_none(path: Path, queu
     assert [one["submission_uuid"] for one in page["submissions"]] == ["u0", "u1"]
     rest = path.get(f"/submission?cluster=slurm&after={page['next']}")
     assert [one["submission_uuid"] for one in rest["submissions"]] == ["u2"]
-    assert listed(path, "none") == {"submissions": [], "by_distributor_id": {}, "next": None}
+    nothing: dict[str, Any] = {
+        "submissions": [],
+        "by_distributor_id": {},
+        "next": None,
+        "total": 0,
+        "limit": 100,
+    }
+    assert listed(path, "none") == nothing
 
 
 def test_an_instance_that_is_none_is_named_and_nothing_is_registered(path: Path, queued: list[int]) -> None:

@@ -20,6 +20,9 @@ from tests.support.tokens import make_token
 #: One of the form that `new_token` makes; the same in each process that collects these tests.
 A_TOKEN = "jm_" + "aB3-_" * 8 + "xyz"
 
+SECRETS = ("aB3dE6gH9jK2mN5pQ8sT", "hunter2")
+CALLBACK = f"http://127.0.0.1:9/hook/{SECRETS[0]}?key={SECRETS[1]}"
+
 
 @pytest.mark.parametrize(
     ("value", "told"),
@@ -34,6 +37,9 @@ A_TOKEN = "jm_" + "aB3-_" * 8 + "xyz"
         ("https://host/path?key=secret&of=7#end", "https://host/path?key=***&of=***#end"),
         ("https://host/path?secret", "https://host/path?***"),
         ('["https://host/?key=secret", "name"]', '["https://host/?key=***", "name"]'),
+        ("https://host/services/T0/B0/aB3dE6gH9jK2mN5pQ8sT1vW4", "https://host/services/T0/B0/***"),
+        ("https://host/123e4567-e89b-12d3-a456-426614174000/in?x=1", "https://host/***/in?x=***"),
+        ("https://host/a-long-name-without-any-number/b", "https://host/a-long-name-without-any-number/b"),
         ("is it so? yes=1", "is it so? yes=1"),
         ("x" * 201, "x" * 200 + "… [201 characters]"),
         ({"a": A_TOKEN, "b": [1, ("y",)]}, {"a": "jm_***", "b": [1, ["y"]]}),
@@ -57,7 +63,7 @@ def test_the_switch_logs_statements_with_their_parameters(
     with serve(database_url, tmp_path, "--auth", "--log-sql") as server:
         reply = requests.post(
             f"{server.url}/api/v1/workflow",
-            json={"name": "a name", "attributes": {"long": "z" * 1000}},
+            json={"name": "a name", "attributes": {"long": "z" * 1000}, "callback_url": CALLBACK},
             headers={"Authorization": f"Bearer {text}"},
             timeout=10,
         )
@@ -67,7 +73,8 @@ def test_the_switch_logs_statements_with_their_parameters(
     assert "a name" in str(insert["parameters"])
     assert any("FROM token" in one["statement"] for one in statements)
     whole = server.log.read_text()
-    for secret in (text, digest_of(text), "z" * 201):
+    assert "127.0.0.1:9/hook" in str(insert["parameters"])
+    for secret in (text, digest_of(text), "z" * 201, *SECRETS):
         assert secret not in whole
     password = database.engine.url.password
     assert password is None or f":{password}@" not in whole

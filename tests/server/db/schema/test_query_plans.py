@@ -18,6 +18,7 @@ from jobmon_server.app import create_app
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.instances import lock_by_status, locking
 from jobmon_server.db.reads import lookups, pages
+from jobmon_server.db.reads.id_pages import PageRequest
 from jobmon_server.db.reads.queue_position import read_position
 from jobmon_server.db.workflows import dag, task_locks, workflow_locks
 from jobmon_server.fsm.task_instance import TENDED
@@ -179,7 +180,7 @@ def test_pages_of_a_workflow_begin_with_its_own_rows(filled: Path, database: Dat
     running = filled.get(f"/workflow/{workflow_id}/tasks?status=RUNNING&limit=3")["tasks"]
     for one in running:
         assert filled.report(one["task_instance_id"], "log_known_error", **error).status_code == 200
-    errors = set(plans(database, lambda c: pages.list_errors(c, workflow_id, limit=100)))
+    errors = set(plans(database, lambda c: pages.list_errors(c, workflow_id, page=PageRequest(100, after=1))))
     assert errors == {
         ("workflow", "PRIMARY"),
         ("task_instance_error_log", "ix_task_instance_error_log_workflow_id"),
@@ -188,7 +189,7 @@ def test_pages_of_a_workflow_begin_with_its_own_rows(filled: Path, database: Dat
     }
     tasks = {("workflow", "PRIMARY"), ("task", BY_WORKFLOW), ("task_instance", ATTEMPT)}
     for leaves, more in ((False, set()), (True, {("edge", "PRIMARY")})):
-        facts: dict[str, Any] = {"statuses": None, "limit": 100, "only_leaves": leaves}
+        facts: dict[str, Any] = {"statuses": None, "page": PageRequest(100, after=1), "only_leaves": leaves}
         found = set(plans(database, partial(pages.list_tasks, workflow_id=workflow_id, **facts)))
         assert found == tasks | more
 

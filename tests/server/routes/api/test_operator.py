@@ -239,7 +239,7 @@ def test_leaves_are_what_no_task_waits_for(path: Path) -> None:
     page = path.get(f"{target}?limit=2")
     assert ([row["name"] for row in page["tasks"]], page["next"]) == (
         ["c", "beside"],
-        path.task_ids["beside"],
+        str(path.task_ids["beside"]),
     )
     path.act("stop", "d")
     assert [row["name"] for row in path.get(f"{target}?status=STOPPED")["tasks"]] == ["d"]
