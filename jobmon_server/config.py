@@ -19,6 +19,7 @@ from jobmon_client.system.private_files import make_directory
 from jobmon_server.errors import ConfigurationError
 from jobmon_server.settings import auth as auth_setting
 from jobmon_server.settings.checks import checked
+from jobmon_server.settings.database_url import refuse_hard_links
 from jobmon_server.settings.extra_index import ExtraIndex
 from jobmon_server.settings.query_limits import QueryLimits
 
@@ -129,14 +130,20 @@ class Settings:
         """What one query may cost; a quarter of the threads search at once."""
         return QueryLimits(self.query_seconds, self.pattern_seconds, max(1, self.threads // 4))
 
-    def make_directory(self) -> None:
-        """Make the directory that the database's file or the server file lies in, for this user alone."""
+    def prepare_place(self) -> None:
+        """Make the directory that the database's file or the server file lies in, for this user alone.
+
+        Raises:
+            ConfigurationError: It cannot be made, or the database's file has another name too.
+        """
         try:
             make_directory(self.server_file.parent)
         except OSError as error:
             raise ConfigurationError(
                 f"Cannot make {self.server_file.parent}: {error.strerror}; {WHERE}."
             ) from None
+        if self.sqlite_file is not None:
+            refuse_hard_links(self.sqlite_file)
 
     @property
     def server_file(self) -> Path:

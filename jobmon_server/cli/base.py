@@ -99,6 +99,6 @@ def opened(flags: dict[str, Any]) -> Iterator[tuple[Database, Settings]]:
     from jobmon_server.db.schema.lifecycle import usable
 
     settings = load_settings(flags)
-    settings.make_directory()
+    settings.prepare_place()
     with usable(settings.database_url) as database:
         yield database, settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -23,12 +23,16 @@ LAST_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What every connection of a process is held to: seconds for a head and for a reply, how many there may be."""
+    """What every connection of a process is held to: seconds for a head and for a reply, how many there may be.
+
+    `waiting` has those whose next request is not there yet, who has waited longest first.
+    """
 
     head_seconds: float
     reply_seconds: float
     connections: int
     unsent: HeldBytes
+    waiting: dict[BoundedConnection, None] = field(default_factory=dict)
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -55,9 +59,10 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin; who says nothing may stay as long as between two requests."""
         super().connection_made(transport)
-        if len(self.connections) > self._limits.connections:
+        if len(self.connections) > self._limits.connections and not self._make_room():
             transport.abort()
             return
+        self._limits.waiting[self] = None
         self.timeout_keep_alive_task = self._later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
@@ -82,6 +87,11 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_message_begin()
         self.scope["state"]["connection"] = self
 
+    def on_message_complete(self) -> None:
+        """Keep the place from now on: all of the request is there."""
+        super().on_message_complete()
+        self._limits.waiting.pop(self, None)
+
     def send_400_response(self, msg: str) -> None:
         """Reply in our form to what is no HTTP."""
         self._refuse(HTTPStatus.BAD_REQUEST, msg)
@@ -91,6 +101,8 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing():
             self._begin_reply_time()
+        elif not self._is_answering():
+            self._limits.waiting[self] = None
 
     def pause_writing(self) -> None:
         """Learn that a reply is not taken as fast as it comes."""
@@ -124,10 +136,20 @@ class BoundedConnection(HttpToolsProtocol):
         self._forget_head()
         self._forget_reply()
         self._limits.unsent.release(self)
+        self._limits.waiting.pop(self, None)
 
     def cut(self) -> None:
         """End the connection now; what was not sent is lost."""
         self.transport.abort()
+
+    def _make_room(self) -> bool:
+        """End the connection that has waited longest for its next request; False if all have one that is to be answered."""
+        longest = next(iter(self._limits.waiting), None)
+        if longest is None:
+            return False
+        del self._limits.waiting[longest]
+        longest.cut()
+        return True
 
     def _cut_if_it_keeps_us_waiting(self) -> None:
         is_half_said = self._is_answering() and self.cycle.more_body

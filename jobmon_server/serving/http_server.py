@@ -25,6 +25,9 @@ BEAT_SECONDS = 1
 MOST_UNSENT = 128 * 2**20
 #: File descriptors beside those of clients and of the threads' connections to the database.
 OTHER_DESCRIPTORS = 64
+#: Where descriptors are so few that none would be left, one in so many is for clients: each takes up to three, with what its
+#: request needs of the database.
+LEAST_SHARE = 8
 
 
 class HttpServer(Server):
@@ -85,4 +88,4 @@ def log_as(other: logging.Logger) -> None:
 def _most_connections(threads: int) -> int:
     """Return how many clients may be connected, so that descriptors are left for the database and for files."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(1, soft - threads - OTHER_DESCRIPTORS)
+    return max(1, soft // LEAST_SHARE, soft - threads - OTHER_DESCRIPTORS)

@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 30.0
 def serve(settings: Settings) -> None:
     """Serve until told to stop; exits the process. Raises ConfigurationError, AlreadyServed, WrongSchema."""
     log.configure(settings.log_level)
-    settings.make_directory()
+    settings.prepare_place()
     _allow_descriptors()
     server_file = _take(settings)
     if settings.auth == LOCAL:

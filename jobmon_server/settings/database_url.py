@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobmon_server.errors import ConfigurationError
@@ -47,3 +49,19 @@ def _is_in_memory(url: URL) -> bool:
     path = name.removeprefix("file:").strip().lower()
     asked = f"{asked}&{'&'.join(f'{key}={given}' for key, given in url.query.items())}".lower()
     return path.strip("/") in {"", ":memory:"} or "mode=memory" in asked or "vfs=memdb" in asked
+
+
+def refuse_hard_links(file: Path) -> None:
+    """Refuse a SQLite file that has another name too: to each name belong a lock and a journal of its own.
+
+    Raises:
+        ConfigurationError: it has several names.
+    """
+    names = 1
+    with suppress(OSError):  # it is yet to be made, or SQLite will say what is wrong
+        names = file.stat().st_nlink
+    if names > 1:
+        raise ConfigurationError(
+            f"database_url: {file} has {names} names (hard links), and SQLite spoils a database that is opened by two of"
+            " them; remove the others, or copy the file."
+        )

@@ -65,12 +65,14 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def serve(database_url: str, directory: Path, *options: str, port: int = 0) -> Iterator[LiveServer]:
+def serve(
+    database_url: str, directory: Path, *options: str, port: int = 0, limits: str = ""
+) -> Iterator[LiveServer]:
     """Serve a database until the block ends; logs and the data directory are in `directory`.
 
     In the block this process and its children look for the server's token where it is.
     """
-    server = start(database_url, directory, options, port=port)
+    server = start(database_url, directory, options, port=port, limits=limits)
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XDG_DATA_HOME", str(data_home_of(directory)))
@@ -81,8 +83,10 @@ def serve(database_url: str, directory: Path, *options: str, port: int = 0) -> I
     server.stop()
 
 
-def start(database_url: str, directory: Path, options: Sequence[str] = (), *, port: int = 0) -> LiveServer:
-    """Start a server and wait until it has said its URL; who calls this stops it."""
+def start(
+    database_url: str, directory: Path, options: Sequence[str] = (), *, port: int = 0, limits: str = ""
+) -> LiveServer:
+    """Start a server and wait until it has said its URL; who calls this stops it. `limits` is said to a shell first."""
     log = directory / f"server-{len(list(directory.glob('server-*.log')))}.log"
     # -W is not set: the server runs as a user runs it.
     command = [
@@ -95,6 +99,8 @@ def start(database_url: str, directory: Path, options: Sequence[str] = (), *, po
         "--database-url",
         database_url,
     ]
+    if limits:
+        command = ["/bin/sh", "-c", f'{limits}; exec "$@"', "sh", *command]
     with log.open("wb") as output:
         process = subprocess.Popen(  # our own program
             [*command, *options],

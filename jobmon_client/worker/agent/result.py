@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,9 @@ def prepare(path: Path) -> None:
 def read(path: Path) -> tuple[bool, Any]:
     """Return whether the command wrote a result, and the result; raise BadResult."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a pipe would be waited for
+                raise BadResult("its result file is no regular file")
             found = file.read(4 * LARGEST)
     except FileNotFoundError:
         return False, None

@@ -21,7 +21,7 @@ from jobmon_client.worker.process.process_groups import read_short
 
 # Python ignores SIGPIPE and SIGXFSZ, the agent SIGINT; an ignored signal would stay ignored in the command.
 DEFAULTED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-OUTPUT = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW
+OUTPUT = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
 UNWATCHED = -1
 
 Environment = Mapping[str, str] | Mapping[bytes, bytes]
@@ -146,7 +146,19 @@ def write_script(path: Path, text: bytes) -> None:
 
 
 def shell(arguments: list[bytes], environment: Environment, files: LogFiles) -> int:
-    """Start a shell with these arguments, and return its pid."""
+    """Start a shell with these arguments, its output in new files, and return its pid; raise OSError.
+
+    What has a file's name already, an older output or a link that somebody planted, is removed: nothing is written to it.
+    """
+    try:
+        return _shell(arguments, environment, files)
+    except FileExistsError:
+        for path in (files.stdout, files.stderr):
+            path.unlink(missing_ok=True)
+        return _shell(arguments, environment, files)
+
+
+def _shell(arguments: list[bytes], environment: Environment, files: LogFiles) -> int:
     return os.posix_spawn(
         "/bin/sh",
         [b"/bin/sh", *arguments],

@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 
 import structlog
 
+from jobmon_client.system.private_files import open_descriptor, refuse_other_names
+
 log = structlog.get_logger(__name__)
 
 #: The reports that say how a command ended: what nobody but its worker knows.
@@ -29,7 +31,10 @@ class SpoolContent:
 
 
 def opened(path: Path, flags: int = os.O_RDONLY) -> BinaryIO | None:
-    """Open a regular file, and nothing else: no link is followed, no pipe is waited for; None, told in the log, if it is none."""
+    """Open a regular file, and nothing else: no link is followed, no pipe is waited for; None, told in the log, if it is none.
+
+    A file that has another name too is not ours either: `refuse_other_names`.
+    """
     try:
         descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:  # its owner, or who took it over, has just removed it
@@ -37,11 +42,22 @@ def opened(path: Path, flags: int = os.O_RDONLY) -> BinaryIO | None:
     except OSError as error:
         log.warning("spool_file_not_opened", path=str(path), error=str(error))
         return None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    if problem := _foreign(path, os.fstat(descriptor)):
         os.close(descriptor)
-        log.warning("spool_file_not_opened", path=str(path), error="it is no regular file")
+        log.warning("spool_file_not_opened", path=str(path), error=problem)
         return None
     return os.fdopen(descriptor, "r+b" if flags & os.O_RDWR else "rb")
+
+
+def _foreign(path: Path, known: os.stat_result) -> str | None:
+    """Say why this is no spool file; None if it may be one."""
+    if not stat.S_ISREG(known.st_mode):
+        return "no regular file"
+    try:
+        refuse_other_names(path, known)
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def content(file: BinaryIO) -> SpoolContent:
@@ -77,8 +93,7 @@ def _finite(text: str) -> float:
 def set_aside(path: Path, lines: list[bytes]) -> None:
     """See that the lines of a spool file that are no reports are in the file beside it; raises OSError."""
     aside = path.with_suffix(SET_ASIDE)
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with os.fdopen(os.open(aside, flags, 0o600), "r+b") as file:
+    with os.fdopen(open_descriptor(aside, os.O_RDWR | os.O_APPEND | os.O_CREAT), "r+b") as file:
         known = set(file.read().splitlines())
         fresh = [line.rstrip(b"\n") for line in lines if line.rstrip(b"\n") not in known]
         file.writelines(line + b"\n" for line in fresh)
@@ -99,8 +114,8 @@ def unreadable(directory: Path) -> Iterator[tuple[Path, str]]:
 def _problem(path: Path) -> str | None:
     """Say why not all of a file can be read; None if it can, or is gone."""
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            return "no regular file: it is not opened"
+        if foreign := _foreign(path, path.lstat()):
+            return f"{foreign}: it is not opened"
         file = opened(path)
         if file is None:
             return "cannot be opened" if path.exists() else None

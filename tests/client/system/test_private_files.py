@@ -67,3 +67,31 @@ def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path, exists: b
             open_descriptor(link, flags)
     assert target.exists() is exists
     assert not exists or target.read_text() == "theirs"
+
+
+@pytest.mark.parametrize(
+    "flags", [os.O_RDWR, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.O_WRONLY | os.O_APPEND]
+)
+def test_a_file_that_has_another_name_is_not_written_to(tmp_path: Path, flags: int) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("theirs")
+    target.chmod(0o640)
+    link.hardlink_to(target)
+    with pytest.raises(OSError, match="hard link"):
+        open_descriptor(link, flags)
+    assert (target.read_text(), mode(target)) == ("theirs", 0o640)
+    target.unlink()
+    os.close(open_descriptor(link, flags))
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for flags in (os.O_RDONLY, os.O_RDWR, os.O_WRONLY | os.O_CREAT | os.O_APPEND):
+        with pytest.raises(OSError, match=r"no regular file|No such device"):
+            open_descriptor(tmp_path / "pipe", flags)
+
+
+def test_what_is_opened_to_be_written_anew_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "w").write_text("an older text")
+    with open_text(tmp_path / "w", "w"):
+        assert not (tmp_path / "w").read_text()

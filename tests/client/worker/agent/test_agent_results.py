@@ -130,6 +130,12 @@ def test_a_bad_result_is_an_error_that_says_so(agent: Start, write: str, says: s
     assert says in report["error_description"]
 
 
+def test_a_result_that_is_a_pipe_holds_nobody_up(agent: Start) -> None:
+    report = agent().run('mkfifo "$JOBMON_RESULT_FILE" "$JOBMON_PROGRESS_FILE"')
+    assert (report["report"], report["error_state"]) == ("log_error_worker_node", "ERROR")
+    assert "no regular file" in report["error_description"]
+
+
 def test_a_failed_command_has_no_result(agent: Start) -> None:
     report = agent().run("echo 1 > $JOBMON_RESULT_FILE; exit 3")
     assert (report["error_state"], "result" in report) == ("ERROR", False)

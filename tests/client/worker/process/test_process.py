@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,29 @@ def test_an_older_output_of_the_same_name_is_replaced(files: LogFiles, environme
     for command in ("echo a longer text", "echo b"):
         Process(command, environment, files).collect()
     assert files.stdout.read_bytes() == b"b\n"
+
+
+@pytest.mark.parametrize("link", [Path.hardlink_to, Path.symlink_to])
+@pytest.mark.parametrize(
+    "command", ["echo mine; echo mine >&2", f": {'x' * 200_000}; echo mine; echo mine >&2"]
+)
+def test_output_is_not_written_to_what_a_planted_link_names(
+    files: LogFiles,
+    environment: dict[str, str],
+    tmp_path: Path,
+    link: Callable[[Path, Path], None],
+    command: str,
+) -> None:
+    (target := tmp_path / "target").write_text("theirs")
+    files.stdout.parent.mkdir()
+    for path in (files.stdout, files.stderr, files.script):
+        link(path, target)
+    Process(command, environment, files).collect()
+    assert [path.read_text() for path in (files.stdout, files.stderr, target)] == [
+        "mine\n",
+        "mine\n",
+        "theirs",
+    ]
 
 
 def test_the_command_is_the_exact_text(files: LogFiles, environment: dict[str, str]) -> None:

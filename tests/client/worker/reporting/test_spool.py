@@ -114,6 +114,7 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     spool.mkdir()
     secret.write_text('{"task_instance_id": 1, "report": "log_done"}\n')
     (spool / "link.jsonl").symlink_to(secret)
+    (spool / "hard_link.jsonl").hardlink_to(secret)
     (spool / "directory.jsonl").mkdir()
     os.mkfifo(spool / "pipe.jsonl")
     dead = Spool(spool, "dead")
@@ -124,4 +125,22 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     taker.close(keep=False)
     assert waiting(spool) == []
     assert secret.exists()
-    assert {path.name for path, _ in unreadable(spool)} == {"link.jsonl", "directory.jsonl", "pipe.jsonl"}
+    assert {path.name for path, _ in unreadable(spool)} == {
+        "link.jsonl",
+        "hard_link.jsonl",
+        "directory.jsonl",
+        "pipe.jsonl",
+    }
+
+
+def test_what_is_set_aside_is_not_written_to_another_name_of_a_file(tmp_path: Path) -> None:
+    spool, secret = tmp_path / "spool", tmp_path / "secret"
+    spool.mkdir()
+    secret.write_text("theirs\n")
+    (spool / "dead.bad").hardlink_to(secret)
+    (spool / "dead.jsonl").write_bytes(b"no report\n")
+    taker = Spool(spool, "taker")
+    assert list(taker.leftovers()) == []
+    taker.close(keep=False)
+    assert secret.read_text() == "theirs\n"
+    assert (spool / "dead.jsonl").read_bytes() == b"no report\n"
