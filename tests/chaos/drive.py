@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from jobmon_client.errors import JobmonError
-from tests.chaos.kills import Blow, schedule, strike
+from jobmon_client.states import LostContact
+from tests.chaos.kills import Blow, cuts, schedule, strike
 from tests.chaos.verdict import Facts, Verdict, journals, judge, recoveries
 from tests.chaos.workload import Marks, workflow
 from tests.chaos.world import START_TIMEOUT, Store, World
@@ -27,6 +28,7 @@ POLL = 0.05
 LOOK_EVERY = 0.25
 FILE = "workflow.json"
 TASKS_FOR_A_BLOW = 10
+TASKS_FOR_A_CUT = 15
 RESUMABLE = frozenset({"HALTED", "FAILED", "STOPPED", "REGISTERED"})
 Say = Callable[[str], None]
 
@@ -38,6 +40,7 @@ class Run:
     seed: int
     number: int
     tasks: int
+    lost_contact: LostContact = LostContact.STOP
     definition: dict[str, Any] = field(init=False)
     blows: list[Blow] = field(init=False)
     struck: Counter[str] = field(default_factory=Counter)
@@ -53,12 +56,14 @@ class Run:
     def __post_init__(self) -> None:
         dice = random.Random(f"{self.seed}/{self.number}")
         self.definition = workflow(f"chaos {self.seed}/{self.number}", self.tasks, dice)
-        self.blows = schedule(dice, max(5, self.tasks // TASKS_FOR_A_BLOW))
+        blows = schedule(dice, max(5, self.tasks // TASKS_FOR_A_BLOW))
+        blows += cuts(dice, max(3, self.tasks // TASKS_FOR_A_CUT))
+        self.blows = sorted(blows, key=lambda blow: blow.second)
 
     def __call__(self, store: Store, say: Say) -> Verdict:
         """Run it; what went wrong keeps its directory, and says where that is."""
         home = Path(tempfile.mkdtemp(prefix=f"jobmon-chaos-{self.seed}-{self.number}-"))
-        world = World(store, home)
+        world = World(store, home, self.lost_contact)
         verdict = Verdict("UNKNOWN")
         try:
             self._play(world, say)
@@ -66,7 +71,7 @@ class Run:
             eventually(store.answers, START_TIMEOUT, what="mariadbd answers")
             marks = Marks.read(home / "marks", self.definition)
             facts = Facts.of(world, self._workflow_id or 0)
-            verdict = judge(facts, self.status, marks, self.acknowledged)
+            verdict = judge(facts, self.status, marks, self.acknowledged, self.lost_contact)
             verdict.left_behind = left
             verdict.recoveries = recoveries(facts, self.fallen)
         finally:
@@ -140,6 +145,7 @@ class Run:
         story = {
             "seed": self.seed,
             "run": self.number,
+            "lost_contact": self.lost_contact,
             "schedule": [str(blow) for blow in self.blows],
             "verdict": verdict.to_json(),
             "journals": journals(world, verdict),

@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL
 
 from jobmon_client.api.client import Api
 from jobmon_client.http import Http
+from jobmon_client.states import LostContact
 from tests.chaos.proxy import Proxy
 from tests.chaos.service import Service, lasting_port, spawn
 from tests.support.mariadb import SMALL, Mariadb, command_line, find, make_datadir
@@ -29,10 +30,14 @@ from tests.support.waiting import eventually
 MARK = "CHAOS_WORLD"
 """The variable that everything a world starts, and what that starts, has in its environment."""
 START_TIMEOUT = 60.0
+HEARTBEAT_INTERVAL, REPORT_BY_FACTOR, KILL_GRACE = 0.6, 3.1, 1.0
+INCREMENT = HEARTBEAT_INTERVAL * REPORT_BY_FACTOR
+"""Seconds after a sign of life within which the next is due."""
 CLIENT = {
-    "JOBMON_HEARTBEAT_INTERVAL": "0.6",
+    "JOBMON_HEARTBEAT_INTERVAL": str(HEARTBEAT_INTERVAL),
+    "JOBMON_REPORT_BY_FACTOR": str(REPORT_BY_FACTOR),
     "JOBMON_REQUEST_TIMEOUT": "3",
-    "JOBMON_KILL_GRACE": "1",
+    "JOBMON_KILL_GRACE": str(KILL_GRACE),
     "JOBMON_LOG_LEVEL": "info",
 }
 # Clients reach it through a proxy, by whose URL no local token is found.
@@ -86,7 +91,7 @@ def store() -> Iterator[Store]:
 class World:
     """One run's server, distributor and client; their logs, and what their commands write, are in `home`."""
 
-    def __init__(self, store: Store, home: Path) -> None:
+    def __init__(self, store: Store, home: Path, lost_contact: LostContact) -> None:
         self.store = store
         self.home = home
         self.token = uuid.uuid4().hex
@@ -94,8 +99,8 @@ class World:
         store.create(self.database)
         server_port = lasting_port()
         self.sql = Proxy(store.port)
-        self.http = Proxy(server_port)
-        self.url = f"http://127.0.0.1:{self.http.port}"
+        self.http = (Proxy(server_port), Proxy(server_port))
+        """Of the distributor and its agent; of the client and its own."""
         self.api = Api(Http(f"http://127.0.0.1:{server_port}", timeout=3, budget=0))
         self.client: subprocess.Popen[bytes] | None = None
         through_proxy = store.server.url.set(port=self.sql.port, database=self.database)
@@ -105,28 +110,35 @@ class World:
                 *(sys.executable, "-m", "jobmon_server", "serve"),
                 *("--port", str(server_port), "--workers", "2"),
             ],
-            self.environment(JOBMON_DATABASE_URL=through_proxy.render_as_string(), **SERVER),
+            self.environment(
+                JOBMON_DATABASE_URL=through_proxy.render_as_string(),
+                JOBMON_LOST_CONTACT=lost_contact,
+                **SERVER,
+            ),
             home,
         )
         self.distributor = Service(
-            "distributor", self.jobmon("distributor", "--cluster", "local"), self.environment(**CLIENT), home
+            "distributor",
+            self.jobmon(self.http[0], "distributor", "--cluster", "local"),
+            self.environment(**CLIENT),
+            home,
         )
 
     def environment(self, **settings: str) -> dict[str, str]:
         """Settings of ours, a home of its own, and the mark."""
         return environment(HOME=str(self.home), XDG_DATA_HOME=str(self.home), **settings) | {MARK: self.token}
 
-    def jobmon(self, *arguments: object) -> list[str]:
-        """The command line, spoken through the proxy."""
+    def jobmon(self, proxy: Proxy, *arguments: object) -> list[str]:
+        """The command line, spoken through a proxy."""
         program = "from jobmon_client.cli import main; main()"
         return [
             *(sys.executable, "-c", program, *map(str, arguments)),
-            *("--server", self.url, "--concurrency", "4"),
+            *("--server", f"http://127.0.0.1:{proxy.port}", "--concurrency", "4"),
         ]
 
     def start_client(self, *arguments: object) -> None:
         """Start `jobmon run` or `jobmon resume`."""
-        command = self.jobmon(*arguments, "--json")
+        command = self.jobmon(self.http[1], *arguments, "--json")
         self.client = spawn(command, self.environment(**CLIENT), self.home, self.home / "client.log")
 
     def kill_client(self) -> bool:
@@ -194,7 +206,7 @@ class World:
             with contextlib.suppress(OSError):
                 left.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode())
                 os.kill(pid, signal.SIGKILL)
-        for proxy in (self.http, self.sql):
+        for proxy in (*self.http, self.sql):
             proxy.close()
         self.api.close()
         return left
