@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if given.within is not None and time.monotonic() - began > given.within:
                 break
             run = Run(given.seed, number, given.tasks, mode(given.lost_contact, number))
-            say(f"run {number} of seed {given.seed}, {run.lost_contact}: {len(run.blows)} blows")
+            say(
+                f"run {number} of seed {given.seed}, {run.lost_contact}: {len(run.blows)} blows, {len(run.cuts)} cuts"
+            )
             verdict = run(database, say)
             played.append((run, verdict))
             say(f"  {sentence(run, verdict)}")

@@ -43,6 +43,8 @@ class Run:
     lost_contact: LostContact = LostContact.STOP
     definition: dict[str, Any] = field(init=False)
     blows: list[Blow] = field(init=False)
+    cuts: list[Blow] = field(init=False)
+    """Their seconds begin with the first command: there has to be a worker that is cut off."""
     struck: Counter[str] = field(default_factory=Counter)
     fallen: list[tuple[str, float]] = field(default_factory=list)
     acknowledged: set[int] = field(default_factory=set)
@@ -56,9 +58,8 @@ class Run:
     def __post_init__(self) -> None:
         dice = random.Random(f"{self.seed}/{self.number}")
         self.definition = workflow(f"chaos {self.seed}/{self.number}", self.tasks, dice)
-        blows = schedule(dice, max(5, self.tasks // TASKS_FOR_A_BLOW))
-        blows += cuts(dice, max(3, self.tasks // TASKS_FOR_A_CUT))
-        self.blows = sorted(blows, key=lambda blow: blow.second)
+        self.blows = schedule(dice, max(5, self.tasks // TASKS_FOR_A_BLOW))
+        self.cuts = cuts(dice, max(3, self.tasks // TASKS_FOR_A_CUT))
 
     def __call__(self, store: Store, say: Say) -> Verdict:
         """Run it; what went wrong keeps its directory, and says where that is."""
@@ -85,11 +86,17 @@ class Run:
         eventually(lambda: answers(world), START_TIMEOUT, what="the server answers")
         began = time.monotonic()
         world.start_client("run", world.home / FILE)
-        waiting = list(self.blows)
+        waiting, later = list(self.blows), list(self.cuts)
+        marks = world.home / "marks"
+        first_mark: float | None = None
         while self.seconds < LONGEST and not self._is_over(world):
             self.seconds = time.monotonic() - began
             if waiting and waiting[0].second <= self.seconds:
                 self._strike(world, waiting.pop(0), say)
+            if first_mark is None and marks.exists():
+                first_mark = self.seconds
+            if later and first_mark is not None and first_mark + later[0].second <= self.seconds:
+                self._strike(world, later.pop(0), say)
             self._look(world)
             self._tend(world)
             clock.wait(POLL)
@@ -146,7 +153,7 @@ class Run:
             "seed": self.seed,
             "run": self.number,
             "lost_contact": self.lost_contact,
-            "schedule": [str(blow) for blow in self.blows],
+            "schedule": [str(blow) for blow in (*self.blows, *self.cuts)],
             "verdict": verdict.to_json(),
             "journals": journals(world, verdict),
         }

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tests.chaos.proxy import Fault
 from tests.chaos.world import INCREMENT, World
 
+T = TypeVar("T")
 KILLS = ("server", "database", "distributor", "worker", "client")
 WEIGHTS = {"server": 3, "database": 3, "distributor": 3, "worker": 5, "client": 2, "http": 6, "sql": 6}
 CUTS = (Fault.ISOLATE, Fault.ISOLATE, Fault.STALL, Fault.DEAFEN)
-CUT_FOR = (2.5, 5.0)
+CUT_FOR = (3.0, 6.0)
 """Increments for which a worker is cut off: after two of them it is given up."""
-CUT_EVERY = (3.0, 8.0)
+CUT_EVERY = (3.0, 7.0)
 SHORT_FAULTS = (Fault.DROP, Fault.CUT, Fault.RESET, Fault.STALL, Fault.REFUSE)
 GAP = (0.2, 1.6)
 BURST = (0.0, 0.15)
@@ -25,7 +27,7 @@ BURST = (0.0, 0.15)
 class Blow:
     """At `second` of the run strike `target`; for a proxy with `fault` by `amount`.
 
-    `choice` (0 to 1) picks one of several workers, or whose proxy it is.
+    `choice` (0 to 1) picks one of several workers, distributors or proxies.
     """
 
     second: float
@@ -56,6 +58,11 @@ def schedule(dice: random.Random, blows: int) -> list[Blow]:
     return drawn
 
 
+def chosen(several: Sequence[T], choice: float) -> T:
+    """Return one of several."""
+    return several[int(choice * len(several))]
+
+
 def cuts(dice: random.Random, number: int) -> list[Blow]:
     """Draw when workers are cut off from the server, that many times, and how."""
     drawn = []
@@ -70,13 +77,13 @@ def cuts(dice: random.Random, number: int) -> list[Blow]:
 def strike(world: World, blow: Blow) -> bool:
     """Do it; return whether there was anything to strike."""
     if blow.fault is not None:
-        proxy = world.sql if blow.target == "sql" else world.http[int(blow.choice * len(world.http))]
+        proxy = world.sql if blow.target == "sql" else chosen(world.http, blow.choice)
         proxy.inject(blow.fault, blow.amount)
         return True
     acts: dict[str, Callable[[], bool]] = {
         "server": world.server.kill,
         "database": world.store.service.kill,
-        "distributor": world.distributor.kill,
+        "distributor": lambda: chosen(world.distributors, blow.choice).kill(),
         "worker": lambda: world.kill_agent(blow.choice),
         "client": world.kill_client,
     }

@@ -18,7 +18,7 @@ import pytest
 from jobmon_client.states import LostContact
 from tests.chaos.__main__ import beside, main, mode, summary
 from tests.chaos.drive import Run
-from tests.chaos.kills import CUTS, cuts
+from tests.chaos.kills import CUTS, chosen, cuts
 from tests.chaos.proxy import Fault, Proxy
 from tests.chaos.verdict import LONGEST_BESIDE, WRONG, Facts, judge, recoveries
 from tests.chaos.workload import COMMAND, Marks, lines
@@ -60,8 +60,9 @@ def test_a_hundred_workflows_end_right_whoever_dies() -> None:
 
 def test_a_schedule_is_drawn_from_its_seed() -> None:
     first, again, other = Run(7, 3, 40), Run(7, 3, 40), Run(7, 4, 40)
-    assert (first.blows, first.definition) == (again.blows, again.definition)
+    assert (first.blows, first.cuts, first.definition) == (again.blows, again.cuts, again.definition)
     assert first.blows != other.blows
+    assert first.cuts != other.cuts
     assert first.definition["tasks"] != other.definition["tasks"]
 
 
@@ -187,7 +188,7 @@ def test_recovery_is_counted_to_the_next_task_that_is_done() -> None:
 def test_workers_are_cut_off_for_longer_than_their_deadline() -> None:
     drawn = cuts(random.Random(1), 200)
     assert {blow.fault for blow in drawn} == set(CUTS)
-    assert {int(2 * blow.choice) for blow in drawn} == {0, 1}
+    assert {chosen("abc", blow.choice) for blow in drawn} == set("abc")
     assert min(blow.amount for blow in drawn) > 2 * INCREMENT
 
 
