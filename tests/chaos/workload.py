@@ -13,11 +13,11 @@ LAYERS = 4
 STEP = 0.2
 """Seconds between two marks of a command."""
 SHORT = (1, 3)
-LONG = (15, 45)
+LONG = (20, 60)
 """Steps of a command: long for one in six, so that some outlive every deadline."""
 HANGS = 1_000
 """Steps of one that would never end; it is ended by its time limit."""
-TIME_LIMIT = 12.0
+TIME_LIMIT = 15.0
 MAX_ATTEMPTS = 20
 """Enough for every blow to hit the same task."""
 

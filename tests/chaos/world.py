@@ -184,7 +184,7 @@ class World:
             check=False,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
 
     def finish(self) -> list[str]:
