@@ -11,10 +11,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from jobmon_client.states import LostContact
 from tests.chaos.drive import Run
 from tests.chaos.kills import KILLS
-from tests.chaos.verdict import Verdict
+from tests.chaos.verdict import WRONG, Verdict
 from tests.chaos.world import store
+
+BOTH = "both"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,6 +27,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--seed", type=int, default=1, help="what all schedules are drawn from")
     top.add_argument(
         "--first", type=int, default=0, help="number of the first run, to replay a later one alone"
+    )
+    top.add_argument(
+        "--lost-contact",
+        choices=[*map(str, LostContact), BOTH],
+        default=BOTH,
+        help="what workers that are cut off do; both: stop in runs of even numbers",
     )
     top.add_argument("--tasks", type=int, default=150, help="tasks of a workflow")
     top.add_argument("--within", type=float, help="begin no further run after so many seconds")
@@ -40,17 +49,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for number in range(given.first, given.first + given.runs):
             if given.within is not None and time.monotonic() - began > given.within:
                 break
-            run = Run(given.seed, number, given.tasks)
-            say(f"run {number} of seed {given.seed}: {len(run.blows)} blows")
+            run = Run(given.seed, number, given.tasks, mode(given.lost_contact, number))
+            say(
+                f"run {number} of seed {given.seed}, {run.lost_contact}: {len(run.blows)} blows, {len(run.cuts)} cuts"
+            )
             verdict = run(database, say)
             played.append((run, verdict))
             say(f"  {sentence(run, verdict)}")
             if not verdict.is_right:
-                replay = f"--runs 1 --first {number} --seed {given.seed} --tasks {given.tasks}"
+                replay = (
+                    f"--runs 1 --first {number} --seed {given.seed} --tasks {given.tasks}"
+                    f" --lost-contact {run.lost_contact}"
+                )
                 say(f"  WRONG; the same blows again: python -m tests.chaos {replay}")
     total = summary(played)
     say(json.dumps(total) if given.json else "\n".join(f"{key}: {value}" for key, value in total.items()))
     return 0 if all(verdict.is_right for _, verdict in played) else 1
+
+
+def mode(chosen: str, number: int) -> LostContact:
+    """Return what workers do that are cut off in the run of this number."""
+    if chosen == BOTH:
+        return (LostContact.STOP, LostContact.CONTINUE)[number % 2]
+    return LostContact(chosen)
 
 
 def say(line: str) -> None:
@@ -61,11 +82,7 @@ def say(line: str) -> None:
 
 def sentence(run: Run, verdict: Verdict) -> str:
     """Say how one run ended."""
-    wrong = {
-        name: found
-        for name in ("not_done", "doubled", "lost", "undone", "too_early", "check", "left_behind", "beside")
-        if (found := getattr(verdict, name))
-    }
+    wrong = {name: found for name in ("not_done", *WRONG, "beside") if (found := getattr(verdict, name))}
     blows = ", ".join(f"{count} {target}" for target, count in sorted(run.struck.items()))
     return (
         f"{verdict.status} after {run.seconds:.1f} s; struck: {blows}; {verdict.attempts} attempts for {run.tasks} tasks,"
@@ -91,6 +108,7 @@ def summary(played: Sequence[tuple[Run, Verdict]]) -> dict[str, Any]:
         "left_behind": sum(len(verdict.left_behind) for verdict in verdicts),
         "kills": {target: struck[target] for target in KILLS},
         "network_faults": {target: struck[target] for target in ("http", "sql")},
+        "cut_off": struck["cut"],
         "recover_seconds": spread([seconds for _, seconds in recoveries]),
         "recover_seconds_by_target": {
             target: spread([seconds for one, seconds in recoveries if one == target])
@@ -99,9 +117,21 @@ def summary(played: Sequence[tuple[Run, Verdict]]) -> dict[str, Any]:
         "tasks": sum(run.tasks for run, _ in played),
         "attempts": sum(verdict.attempts for verdict in verdicts),
         "re_runs": sum(verdict.re_runs for verdict in verdicts),
-        "beside": sum(len(verdict.beside) for verdict in verdicts),
+        "beside": {str(one): beside(played, one) for one in LostContact},
         "resumes": sum(run.resumes for run, _ in played),
         "seconds": round(sum(run.seconds for run, _ in played), 1),
+    }
+
+
+def beside(played: Sequence[tuple[Run, Verdict]], lost_contact: LostContact) -> dict[str, Any]:
+    """Count the runs of one kind, and the attempts in them that ran beside another of their task, and for how long."""
+    verdicts = [verdict for run, verdict in played if run.lost_contact is lost_contact]
+    seconds = [found[2] for verdict in verdicts for found in verdict.beside]
+    return {
+        "runs": len(verdicts),
+        "attempts": len(seconds),
+        "too_long": sum(len(verdict.too_long) for verdict in verdicts),
+        "seconds": spread(seconds),
     }
 
 

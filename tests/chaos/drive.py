@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from jobmon_client.errors import JobmonError
-from tests.chaos.kills import Blow, schedule, strike
+from jobmon_client.states import LostContact
+from tests.chaos.kills import Blow, cuts, schedule, strike
 from tests.chaos.verdict import Facts, Verdict, journals, judge, recoveries
 from tests.chaos.workload import Marks, workflow
 from tests.chaos.world import START_TIMEOUT, Store, World
@@ -27,6 +28,7 @@ POLL = 0.05
 LOOK_EVERY = 0.25
 FILE = "workflow.json"
 TASKS_FOR_A_BLOW = 10
+TASKS_FOR_A_CUT = 15
 RESUMABLE = frozenset({"HALTED", "FAILED", "STOPPED", "REGISTERED"})
 Say = Callable[[str], None]
 
@@ -38,8 +40,11 @@ class Run:
     seed: int
     number: int
     tasks: int
+    lost_contact: LostContact = LostContact.STOP
     definition: dict[str, Any] = field(init=False)
     blows: list[Blow] = field(init=False)
+    cuts: list[Blow] = field(init=False)
+    """Their seconds begin with the first command: there has to be a worker that is cut off."""
     struck: Counter[str] = field(default_factory=Counter)
     fallen: list[tuple[str, float]] = field(default_factory=list)
     acknowledged: set[int] = field(default_factory=set)
@@ -54,11 +59,12 @@ class Run:
         dice = random.Random(f"{self.seed}/{self.number}")
         self.definition = workflow(f"chaos {self.seed}/{self.number}", self.tasks, dice)
         self.blows = schedule(dice, max(5, self.tasks // TASKS_FOR_A_BLOW))
+        self.cuts = cuts(dice, max(3, self.tasks // TASKS_FOR_A_CUT))
 
     def __call__(self, store: Store, say: Say) -> Verdict:
         """Run it; what went wrong keeps its directory, and says where that is."""
         home = Path(tempfile.mkdtemp(prefix=f"jobmon-chaos-{self.seed}-{self.number}-"))
-        world = World(store, home)
+        world = World(store, home, self.lost_contact)
         verdict = Verdict("UNKNOWN")
         try:
             self._play(world, say)
@@ -66,7 +72,7 @@ class Run:
             eventually(store.answers, START_TIMEOUT, what="mariadbd answers")
             marks = Marks.read(home / "marks", self.definition)
             facts = Facts.of(world, self._workflow_id or 0)
-            verdict = judge(facts, self.status, marks, self.acknowledged)
+            verdict = judge(facts, self.status, marks, self.acknowledged, self.lost_contact)
             verdict.left_behind = left
             verdict.recoveries = recoveries(facts, self.fallen)
         finally:
@@ -80,11 +86,17 @@ class Run:
         eventually(lambda: answers(world), START_TIMEOUT, what="the server answers")
         began = time.monotonic()
         world.start_client("run", world.home / FILE)
-        waiting = list(self.blows)
+        waiting, later = list(self.blows), list(self.cuts)
+        marks = world.home / "marks"
+        first_mark: float | None = None
         while self.seconds < LONGEST and not self._is_over(world):
             self.seconds = time.monotonic() - began
             if waiting and waiting[0].second <= self.seconds:
                 self._strike(world, waiting.pop(0), say)
+            if first_mark is None and marks.exists():
+                first_mark = self.seconds
+            if later and first_mark is not None and first_mark + later[0].second <= self.seconds:
+                self._strike(world, later.pop(0), say)
             self._look(world)
             self._tend(world)
             clock.wait(POLL)
@@ -140,7 +152,8 @@ class Run:
         story = {
             "seed": self.seed,
             "run": self.number,
-            "schedule": [str(blow) for blow in self.blows],
+            "lost_contact": self.lost_contact,
+            "schedule": [str(blow) for blow in (*self.blows, *self.cuts)],
             "verdict": verdict.to_json(),
             "journals": journals(world, verdict),
         }

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tests.chaos.proxy import Fault
-from tests.chaos.world import World
+from tests.chaos.world import INCREMENT, World
 
+T = TypeVar("T")
 KILLS = ("server", "database", "distributor", "worker", "client")
 WEIGHTS = {"server": 3, "database": 3, "distributor": 3, "worker": 5, "client": 2, "http": 6, "sql": 6}
+CUTS = (Fault.ISOLATE, Fault.ISOLATE, Fault.STALL, Fault.DEAFEN)
+CUT_FOR = (3.0, 6.0)
+"""Increments for which a worker is cut off: after two of them it is given up."""
+CUT_EVERY = (3.0, 7.0)
+SHORT_FAULTS = (Fault.DROP, Fault.CUT, Fault.RESET, Fault.STALL, Fault.REFUSE)
 GAP = (0.2, 1.6)
 BURST = (0.0, 0.15)
 """Seconds between two blows; one in four follows its predecessor at once."""
@@ -18,7 +25,10 @@ BURST = (0.0, 0.15)
 
 @dataclass(frozen=True, slots=True)
 class Blow:
-    """At `second` of the run strike `target`; for a proxy with `fault` by `amount`; `choice` (0 to 1) picks a worker."""
+    """At `second` of the run strike `target`; for a proxy with `fault` by `amount`.
+
+    `choice` (0 to 1) picks one of several workers, distributors or proxies.
+    """
 
     second: float
     target: str
@@ -41,22 +51,39 @@ def schedule(dice: random.Random, blows: int) -> list[Blow]:
         if target in KILLS:
             drawn.append(Blow(second, target, choice=dice.random()))
             continue
-        fault = dice.choice(list(Fault))
+        fault = dice.choice(SHORT_FAULTS)
         lasting = fault in {Fault.STALL, Fault.REFUSE}
         amount = round(dice.uniform(0.2, 1.5), 2) if lasting else dice.randint(1, 3)
-        drawn.append(Blow(second, target, fault, amount))
+        drawn.append(Blow(second, target, fault, amount, dice.random()))
+    return drawn
+
+
+def chosen(several: Sequence[T], choice: float) -> T:
+    """Return one of several."""
+    return several[int(choice * len(several))]
+
+
+def cuts(dice: random.Random, number: int) -> list[Blow]:
+    """Draw when workers are cut off from the server, that many times, and how."""
+    drawn = []
+    second = 0.0
+    for _ in range(number):
+        second = round(second + dice.uniform(*CUT_EVERY), 2)
+        seconds = round(INCREMENT * dice.uniform(*CUT_FOR), 2)
+        drawn.append(Blow(second, "cut", dice.choice(CUTS), seconds, dice.random()))
     return drawn
 
 
 def strike(world: World, blow: Blow) -> bool:
     """Do it; return whether there was anything to strike."""
     if blow.fault is not None:
-        (world.http if blow.target == "http" else world.sql).inject(blow.fault, blow.amount)
+        proxy = world.sql if blow.target == "sql" else chosen(world.http, blow.choice)
+        proxy.inject(blow.fault, blow.amount)
         return True
     acts: dict[str, Callable[[], bool]] = {
         "server": world.server.kill,
         "database": world.store.service.kill,
-        "distributor": world.distributor.kill,
+        "distributor": lambda: chosen(world.distributors, blow.choice).kill(),
         "worker": lambda: world.kill_agent(blow.choice),
         "client": world.kill_client,
     }

@@ -21,13 +21,15 @@ AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class Fault(enum.StrEnum):
-    """What the network can do: three to the next replies, one to what is open now, two for a while."""
+    """What the network can do: two to the next replies, one to what is open now, four for a while."""
 
     DROP = "drop"  # the request was passed on; its reply is lost and the connection reset
     CUT = "cut"  # half of the reply arrives, then the end of the connection
     RESET = "reset"  # every open connection
-    STALL = "stall"  # nothing moves
+    STALL = "stall"  # nothing moves; what was sent arrives late
     REFUSE = "refuse"  # new connections are closed at once
+    ISOLATE = "isolate"  # open connections are reset, new ones are closed at once
+    DEAFEN = "deafen"  # requests arrive, no reply does
 
 
 class Proxy:
@@ -39,20 +41,23 @@ class Proxy:
         self.port = int(self._listener.getsockname()[1])
         self._armed: deque[Fault] = deque()
         self._generation = 0
-        self._stalled_until = self._refused_until = 0.0
+        self._stalled_until = self._refused_until = self._deaf_until = 0.0
         self._stop = threading.Event()
         self._accepting = threading.Thread(target=self._accept, name=f"proxy {self.port}", daemon=True)
         self._accepting.start()
 
     def inject(self, fault: Fault, amount: float) -> None:
         """Do it; `amount` is how many replies it hits, or for how many seconds it lasts."""
-        if fault is Fault.RESET:
+        until = time.monotonic() + amount
+        if fault is Fault.STALL:
+            self._stalled_until = until
+        if fault in {Fault.REFUSE, Fault.ISOLATE}:
+            self._refused_until = until
+        if fault is Fault.DEAFEN:
+            self._deaf_until = until
+        if fault in {Fault.RESET, Fault.ISOLATE}:
             self._generation += 1
-        elif fault is Fault.STALL:
-            self._stalled_until = time.monotonic() + amount
-        elif fault is Fault.REFUSE:
-            self._refused_until = time.monotonic() + amount
-        else:
+        if fault in {Fault.DROP, Fault.CUT}:
             self._armed.extend([fault] * round(amount))
 
     def close(self) -> None:
@@ -101,7 +106,7 @@ class Proxy:
                 data = side.recv(CHUNK)
                 if not data:
                     return True
-                fault = self._armed.popleft() if side is server and self._armed else None
+                fault = self._next_fault() if side is server else None
                 if fault is Fault.DROP:
                     return False
                 if fault is Fault.CUT:
@@ -109,6 +114,12 @@ class Proxy:
                     return True
                 (client if side is server else server).sendall(data)
         return False
+
+    def _next_fault(self) -> Fault | None:
+        """Return what befalls the reply that has come."""
+        if time.monotonic() < self._deaf_until:
+            return Fault.DROP
+        return self._armed.popleft() if self._armed else None
 
     def _stall(self) -> None:
         self._stop.wait(max(0.0, self._stalled_until - time.monotonic()))

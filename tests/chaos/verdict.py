@@ -7,11 +7,16 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from jobmon_client.states import TaskInstanceStatus, TaskStatus
-from tests.chaos.workload import Marks
-from tests.chaos.world import World
+from jobmon_client.states import LostContact, TaskInstanceStatus, TaskStatus
+from tests.chaos.workload import TIME_LIMIT, Marks
+from tests.chaos.world import KILL_GRACE, World
 
 DONE = TaskInstanceStatus.DONE.code
+WRONG = ("doubled", "lost", "undone", "too_early", "too_long", "check", "left_behind")
+"""What is to be empty when all went right."""
+SLACK = 2.0
+LONGEST_BESIDE = TIME_LIMIT + KILL_GRACE + SLACK
+"""Seconds that two may run at once where one out of touch may go on: until its worker has ended it for its time limit."""
 
 
 @dataclass
@@ -28,7 +33,9 @@ class Verdict:
     left_behind: list[str] = field(default_factory=list)
     attempts: int = 0
     re_runs: int = 0
-    beside: list[tuple[str, int]] = field(default_factory=list)
+    beside: list[tuple[str, int, float]] = field(default_factory=list)
+    too_long: list[tuple[str, int, float]] = field(default_factory=list)
+    """Those beside another attempt that should not have been, or for longer than they may."""
     recoveries: list[tuple[str, float]] = field(default_factory=list)
 
     @property
@@ -39,8 +46,7 @@ class Verdict:
     @property
     def is_right(self) -> bool:
         """Whether nothing went wrong."""
-        wrong = (self.doubled, self.lost, self.undone, self.too_early, self.check, self.left_behind)
-        return self.is_done and not any(wrong)
+        return self.is_done and not any(getattr(self, name) for name in WRONG)
 
     def to_json(self) -> dict[str, Any]:
         """All of it."""
@@ -72,7 +78,9 @@ class Facts:
         )
 
 
-def judge(facts: Facts, status: str, marks: Marks, acknowledged: set[int]) -> Verdict:
+def judge(
+    facts: Facts, status: str, marks: Marks, acknowledged: set[int], lost_contact: LostContact
+) -> Verdict:
     """Compare the facts with the marks; `acknowledged` are the instances that the server was seen to call DONE."""
     names = {number: name for number, name, _ in facts.tasks}
     done: dict[str, list[int]] = defaultdict(list)
@@ -93,6 +101,7 @@ def judge(facts: Facts, status: str, marks: Marks, acknowledged: set[int]) -> Ve
         attempts=len(facts.instances),
         re_runs=sum(number not in counted for numbers in marks.ended.values() for number in numbers),
         beside=marks.beside,
+        too_long=[one for one in marks.beside if lost_contact is LostContact.STOP or one[2] > LONGEST_BESIDE],
     )
 
 
@@ -106,7 +115,7 @@ def applications(world: World, workflow_id: int) -> list[tuple[int, datetime]]:
 
 def journals(world: World, verdict: Verdict) -> dict[str, list[tuple[Any, ...]]]:
     """What the server wrote down about the tasks that are in question."""
-    beside = [name for name, _ in verdict.beside]
+    beside = [name for name, *_ in verdict.beside]
     named = {*verdict.not_done, *verdict.doubled, *verdict.lost, *verdict.too_early, *beside}
     statement = """SELECT i.id, i.attempt, i.distributor_id, j.was, j.wanted, j.outcome, j.task_from, j.task_to,
         j.reporter, j.reporter_id, j.reason, j.time FROM journal j JOIN task_instance i ON i.id = j.task_instance_id

@@ -9,21 +9,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-LAYERS = 5
-SHORT = (0.1, 0.6)
-LONG = (2.5, 4.5)
-"""Seconds that a command sleeps: long for one in twenty, so that some outlive every deadline."""
+LAYERS = 4
+STEP = 0.2
+"""Seconds between two marks of a command."""
+SHORT = (1, 3)
+LONG = (20, 60)
+"""Steps of a command: long for one in six, so that some outlive every deadline."""
+HANGS = 1_000
+"""Steps of one that would never end; it is ended by its time limit."""
+TIME_LIMIT = 15.0
 MAX_ATTEMPTS = 20
 """Enough for every blow to hit the same task."""
 
-# A lock that its children inherit shows a second attempt beside a first one that still lives.
+# A lock that its children inherit shows a second attempt beside a first one that still lives; the clock is the machine's.
 COMMAND = """\
+mark() {{ read -r now _ < /proc/uptime; echo "$1 {name} $JOBMON_TASK_INSTANCE_ID $now" >> marks; }}
 exec 9>lock-{name}
-flock -n 9 || echo "beside {name} $JOBMON_TASK_INSTANCE_ID" >> marks
-echo "began {name} $JOBMON_TASK_INSTANCE_ID" >> marks
-sleep {seconds}
-{extra}echo "ended {name} $JOBMON_TASK_INSTANCE_ID" >> marks
+flock -n 9 || mark beside
+mark began
+left={steps}
+{before}while [ $left -gt 0 ]; do sleep {step}; mark lives; left=$((left-1)); done
+{after}mark ended
 """
+HANGS_FIRST = "test -e hung-{name} || {{ touch hung-{name}; left={hangs}; }}\n"
+LEAVES = "setsid sleep 300 &\n"
 WRITES = 'i=0; while [ $i -lt 200 ]; do echo "line $i of {name}"; i=$((i+1)); done\n'
 FAILS_FIRST = "test -e failed-{name} || {{ touch failed-{name}; echo 'not yet' >&2; exit 3; }}\n"
 
@@ -44,6 +53,7 @@ def workflow(name: str, tasks: int, dice: random.Random) -> dict[str, Any]:
                     "command": command(one, dice),
                     "upstream": upstream,
                     "max_attempts": MAX_ATTEMPTS,
+                    "requested_resources": {"time_limit": TIME_LIMIT},
                 }
             )
         before = layer
@@ -51,12 +61,21 @@ def workflow(name: str, tasks: int, dice: random.Random) -> dict[str, Any]:
 
 
 def command(name: str, dice: random.Random) -> str:
-    """One in eight fails at first, one in four writes some output."""
-    extra = "".join(
-        text.format(name=name) for text, part in ((FAILS_FIRST, 8), (WRITES, 4)) if dice.randrange(part) == 0
+    """One in eight fails at first, one in forty hangs at first, one in ten leaves a process, one in four writes some output."""
+    after, before = (
+        "".join(text.format(name=name, hangs=HANGS) for text, part in texts if dice.randrange(part) == 0)
+        for texts in (((FAILS_FIRST, 8), (WRITES, 4)), ((HANGS_FIRST, 40), (LEAVES, 10)))
     )
-    seconds = dice.uniform(*(SHORT if dice.randrange(20) else LONG))
-    return COMMAND.format(name=name, seconds=round(seconds, 2), extra=extra)
+    steps = dice.randint(*(SHORT if dice.randrange(6) else LONG))
+    return COMMAND.format(name=name, steps=steps, step=STEP, before=before, after=after)
+
+
+@dataclass
+class Span:
+    """When an attempt began and when it last said that it lives, in seconds since the machine booted."""
+
+    began: float
+    last: float
 
 
 @dataclass
@@ -64,7 +83,8 @@ class Marks:
     """What the commands say themselves: by task name, the instances whose command ended well."""
 
     ended: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    beside: list[tuple[str, int]] = field(default_factory=list)
+    beside: list[tuple[str, int, float]] = field(default_factory=list)
+    """Tasks with an instance that ran beside another one of theirs, and for how many seconds."""
     too_early: list[str] = field(default_factory=list)
     """Tasks that began before an upstream had ended once."""
 
@@ -73,18 +93,34 @@ class Marks:
         """Read the file; lines are whole, for each was appended by one write."""
         upstream = {task["name"]: task["upstream"] for task in definition["tasks"]}
         marks = cls()
-        for kind, name, number in lines(path):
+        spans: dict[str, dict[int, Span]] = defaultdict(dict)
+        locked_out: set[tuple[str, int]] = set()
+        for kind, name, number, moment in lines(path):
+            spans[name].setdefault(number, Span(moment, moment)).last = moment
             if kind == "ended":
                 marks.ended[name].append(number)
             elif kind == "beside":
-                marks.beside.append((name, number))
-            elif not all(one in marks.ended for one in upstream[name]):
+                locked_out.add((name, number))
+            elif kind == "began" and not all(one in marks.ended for one in upstream[name]):
                 marks.too_early.append(name)
+        marks.beside = [
+            (name, number, seconds)
+            for name, attempts in spans.items()
+            for number in attempts
+            if (seconds := overlap(number, attempts)) > 0 or (name, number) in locked_out
+        ]
         return marks
 
 
-def lines(path: Path) -> Iterator[tuple[str, str, int]]:
-    """Each mark: its kind, the task's name, the instance's id."""
+def overlap(number: int, attempts: dict[int, Span]) -> float:
+    """Return for how long an attempt ran beside the one, of those that began before it, that ran on longest."""
+    own = attempts[number]
+    before = [one for other, one in attempts.items() if (one.began, other) < (own.began, number)]
+    return round(max([0.0, *(min(one.last, own.last) - own.began for one in before)]), 2)
+
+
+def lines(path: Path) -> Iterator[tuple[str, str, int, float]]:
+    """Each mark: its kind, the task's name, the instance's id, when."""
     for line in path.read_text().splitlines() if path.exists() else ():
-        kind, name, number = line.split()
-        yield kind, name, int(number)
+        kind, name, number, moment = line.split()
+        yield kind, name, int(number), float(moment)

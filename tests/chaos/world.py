@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL
 
 from jobmon_client.api.client import Api
 from jobmon_client.http import Http
+from jobmon_client.states import LostContact
 from tests.chaos.proxy import Proxy
 from tests.chaos.service import Service, lasting_port, spawn
 from tests.support.mariadb import SMALL, Mariadb, command_line, find, make_datadir
@@ -29,10 +30,16 @@ from tests.support.waiting import eventually
 MARK = "CHAOS_WORLD"
 """The variable that everything a world starts, and what that starts, has in its environment."""
 START_TIMEOUT = 60.0
+DISTRIBUTORS = 2
+"""While one is cut off, the other takes what was given up."""
+HEARTBEAT_INTERVAL, REPORT_BY_FACTOR, KILL_GRACE = 0.6, 3.1, 1.0
+INCREMENT = HEARTBEAT_INTERVAL * REPORT_BY_FACTOR
+"""Seconds after a sign of life within which the next is due."""
 CLIENT = {
-    "JOBMON_HEARTBEAT_INTERVAL": "0.6",
+    "JOBMON_HEARTBEAT_INTERVAL": str(HEARTBEAT_INTERVAL),
+    "JOBMON_REPORT_BY_FACTOR": str(REPORT_BY_FACTOR),
     "JOBMON_REQUEST_TIMEOUT": "3",
-    "JOBMON_KILL_GRACE": "1",
+    "JOBMON_KILL_GRACE": str(KILL_GRACE),
     "JOBMON_LOG_LEVEL": "info",
 }
 # Clients reach it through a proxy, by whose URL no local token is found.
@@ -84,9 +91,9 @@ def store() -> Iterator[Store]:
 
 
 class World:
-    """One run's server, distributor and client; their logs, and what their commands write, are in `home`."""
+    """One run's server, distributors and client; their logs, and what their commands write, are in `home`."""
 
-    def __init__(self, store: Store, home: Path) -> None:
+    def __init__(self, store: Store, home: Path, lost_contact: LostContact) -> None:
         self.store = store
         self.home = home
         self.token = uuid.uuid4().hex
@@ -94,8 +101,8 @@ class World:
         store.create(self.database)
         server_port = lasting_port()
         self.sql = Proxy(store.port)
-        self.http = Proxy(server_port)
-        self.url = f"http://127.0.0.1:{self.http.port}"
+        self.http = tuple(Proxy(server_port) for _ in range(DISTRIBUTORS + 1))
+        """Of each distributor and its agent; of the client and its own."""
         self.api = Api(Http(f"http://127.0.0.1:{server_port}", timeout=3, budget=0))
         self.client: subprocess.Popen[bytes] | None = None
         through_proxy = store.server.url.set(port=self.sql.port, database=self.database)
@@ -105,28 +112,37 @@ class World:
                 *(sys.executable, "-m", "jobmon_server", "serve"),
                 *("--port", str(server_port), "--workers", "2"),
             ],
-            self.environment(JOBMON_DATABASE_URL=through_proxy.render_as_string(), **SERVER),
+            self.environment(
+                JOBMON_DATABASE_URL=through_proxy.render_as_string(),
+                JOBMON_LOST_CONTACT=lost_contact,
+                **SERVER,
+            ),
             home,
         )
-        self.distributor = Service(
-            "distributor", self.jobmon("distributor", "--cluster", "local"), self.environment(**CLIENT), home
-        )
+        self.distributors = [self._distributor(number) for number in range(DISTRIBUTORS)]
 
     def environment(self, **settings: str) -> dict[str, str]:
         """Settings of ours, a home of its own, and the mark."""
         return environment(HOME=str(self.home), XDG_DATA_HOME=str(self.home), **settings) | {MARK: self.token}
 
-    def jobmon(self, *arguments: object) -> list[str]:
-        """The command line, spoken through the proxy."""
-        program = "from jobmon_client.cli import main; main()"
+    def _distributor(self, number: int) -> Service:
+        command = self.jobmon(number, "distributor", "--cluster", "local", "--concurrency", 4)
+        return Service(f"distributor-{number}", command, self.environment(**CLIENT), self.home)
+
+    def jobmon(self, node: int, *arguments: object) -> list[str]:
+        """The command line on a node, spoken through its proxy.
+
+        Each has a name of its own, as if it were a machine: else one that is in touch sees what one that is not runs.
+        """
+        program = f"import socket; socket.gethostname = lambda: 'node-{node}'; from jobmon_client.cli import main; main()"
         return [
             *(sys.executable, "-c", program, *map(str, arguments)),
-            *("--server", self.url, "--concurrency", "4"),
+            *("--server", f"http://127.0.0.1:{self.http[node].port}"),
         ]
 
     def start_client(self, *arguments: object) -> None:
         """Start `jobmon run` or `jobmon resume`."""
-        command = self.jobmon(*arguments, "--json")
+        command = self.jobmon(DISTRIBUTORS, *arguments, "--concurrency", 4, "--json")
         self.client = spawn(command, self.environment(**CLIENT), self.home, self.home / "client.log")
 
     def kill_client(self) -> bool:
@@ -168,7 +184,7 @@ class World:
             check=False,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
 
     def finish(self) -> list[str]:
@@ -176,7 +192,8 @@ class World:
         with contextlib.suppress(subprocess.TimeoutExpired):
             if self.client is not None:
                 self.client.wait(20)
-        self.distributor.stop(30)
+        for distributor in self.distributors:
+            distributor.stop(30)
         with contextlib.suppress(AssertionError):
             eventually(lambda: not set(self.processes()) - group(self.server.pid), 15)
         self.server.stop(30)
@@ -188,13 +205,13 @@ class World:
         """Kill everything and let go; return the command lines of what there was to be killed."""
         left = []
         self.kill_client()
-        for service in (self.distributor, self.server):
+        for service in (*self.distributors, self.server):
             service.stop(0)
         for pid in self.processes():
             with contextlib.suppress(OSError):
                 left.append(Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode())
                 os.kill(pid, signal.SIGKILL)
-        for proxy in (self.http, self.sql):
+        for proxy in (*self.http, self.sql):
             proxy.close()
         self.api.close()
         return left
