@@ -26,7 +26,7 @@ _QUIET = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 LIBRARIES = """
 alembic.command click flask flask_smorest jsonschema marshmallow pymysql requests sqlalchemy.dialects.mysql.pymysql
 sqlalchemy.dialects.sqlite sqlalchemy.orm structlog werkzeug.test prometheus_client uuid tomllib sqlite3 re2
-hypothesis hypothesis.stateful
+hypothesis hypothesis.stateful schemathesis.pytest.plugin
 """.split()
 
 
