@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jobmon_client.states import Reporter, TaskStatus
+from jobmon_client.states import LostContact, Reporter, TaskStatus
 from jobmon_client.states import TaskInstanceStatus as TI
 from jobmon_server.actions.reporting.decision import Decisions, decide
 from jobmon_server.actions.reporting.report_types import REPORTS, Report
@@ -126,6 +126,14 @@ PARTS: dict[
     "whether only what is overdue is meant": (
         ("log_known_error", {"error_state": TI.UNKNOWN_ERROR, "error_message": "x"}, {}),
         ("log_unknown_error", {"error_state": TI.UNKNOWN_ERROR, "error_message": "x"}, {}),
+    ),
+    "until when its holder alone may end it": (
+        ("log_running", FACTS, {"pair": LAUNCHED, "contact_until": None}),
+        ("log_running", FACTS, {"pair": LAUNCHED, "contact_until": NOW}),
+    ),
+    "what its workflow says of workers out of touch": (
+        ("log_running", FACTS, {"pair": LAUNCHED, "lost_contact": LostContact.CONTINUE}),
+        ("log_running", FACTS, {"pair": LAUNCHED, "lost_contact": LostContact.STOP}),
     ),
     "which facts are brought": (
         ("log_done", {"worker_id": "w", "stdout_log": "out", "stderr_log": "err"}, {}),

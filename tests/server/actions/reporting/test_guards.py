@@ -86,6 +86,10 @@ def test_a_launch_of_what_is_not_claimed_any_more_is_a_lost_race(
     database: Database, queued: list[int]
 ) -> None:
     members = locked_as(database, queued)
+    with (
+        database.engine.begin() as connection
+    ):  # so that the instances alone have another status than was locked
+        connection.execute(update(task).values(status=TaskStatus.INSTANTIATING))
     was = typical(Pair(TI.INSTANTIATED, TaskStatus.INSTANTIATING), members[0].now)
     news = REPORTS["log_distributor_id"](distributor_id="7", next_report_increment=60.0)
     own = ("distributor_id", {one: f"job-{one}" for one in queued})
