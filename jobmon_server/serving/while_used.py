@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from jobmon_server.errors import JobmonServerError
 
 FIRST_SECONDS = 3.0
 PERIOD_SECONDS = 0.5
+GIVE_UP_SECONDS = 60.0
+"""Who is used by nobody and cannot read its database for so long ends: a later user starts another."""
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +28,16 @@ log = structlog.get_logger(__name__)
 class WhileUsed:
     """A thread that calls `end` once, holding the exclusive lock, so that who comes meanwhile waits for the next server."""
 
-    def __init__(self, path: Path, database: Database, end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        database: Database,
+        end: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Watch `path`, which is made if it is not there."""
+        self._clock = clock
+        self._failing_since: float | None = None
         make_directory(path.parent)
         self._descriptor = open_descriptor(path, os.O_RDWR | os.O_CREAT)
         self._database = database
@@ -59,7 +70,8 @@ class WhileUsed:
             return False
         is_done = False
         try:
-            is_done = self._is_done()
+            # A file that was removed, as with its whole directory, is found by nobody any more.
+            is_done = os.fstat(self._descriptor).st_nlink == 0 or self._is_done()
         finally:
             if not is_done:  # whatever went wrong: a lock that stayed would make every later command wait
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
@@ -68,7 +80,10 @@ class WhileUsed:
     def _is_done(self) -> bool:
         """Tell whether everything that had to be killed is confirmed dead."""
         try:
-            return self._database.read(count_kill_self) == 0
+            left = self._database.read(count_kill_self)
         except (JobmonServerError, SQLAlchemyError):
             log.warning("cannot count what is left to kill", exc_info=True)
-            return False
+            self._failing_since = self._failing_since or self._clock()
+            return self._clock() - self._failing_since >= GIVE_UP_SECONDS
+        self._failing_since = None
+        return left == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -26,7 +27,7 @@ from jobmon_server.db.schema import lifecycle
 from jobmon_server.db.schema.tables import task_instance
 from jobmon_server.errors import AlreadyServed
 from jobmon_server.serving.server_file import ServerFile, read_url
-from jobmon_server.serving.while_used import WhileUsed
+from jobmon_server.serving.while_used import GIVE_UP_SECONDS, WhileUsed
 from tests.support.server import environment, serve, start
 from tests.support.waiting import eventually
 
@@ -168,6 +169,29 @@ def forget_foreign_keys(database: Database) -> None:
     with database.engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         driver.execute("PRAGMA foreign_keys = OFF")
+
+
+def test_it_ends_when_its_directory_was_removed_under_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    database = Database.connect(f"sqlite:///{data / 'jobmon.db'}")
+    watch = WhileUsed(data / "users", database, threading.Event().set)
+    assert not watch._is_unused(), "there are no tables yet"
+    shutil.rmtree(data)
+    assert watch._is_unused()
+
+
+def test_it_ends_when_it_could_not_read_its_database_for_a_minute(tmp_path: Path) -> None:
+    now = [0.001]
+    database = Database.connect(f"sqlite:///{tmp_path / 'gone' / 'jobmon.db'}")
+    watch = WhileUsed(tmp_path / "users", database, threading.Event().set, lambda: now[0])
+    assert not watch._is_unused()
+    now[0] += GIVE_UP_SECONDS - 1
+    assert not watch._is_unused()
+    now[0] += 1
+    with using(tmp_path / "users"):
+        assert not watch._is_unused()
+    assert watch._is_unused()
 
 
 def test_it_stays_until_what_had_to_be_killed_is_dead(url: str, tmp_path: Path) -> None:
