@@ -274,8 +274,10 @@ def test_the_list_says_what_became_of_each_and_when(path: Path, running: int) ->
     assert [one["status"] for one in commands(path, running)] == ["ACKNOWLEDGED", "OBSOLETE", "OBSOLETE"]
     acknowledge(path, second)
     assert [one["status"] for one in commands(path, running)][1] == "ACKNOWLEDGED"
-    page = path.get(f"/task_instance/{running}/commands?limit=1&after={second}")
-    assert ([one["command_id"] for one in page["commands"]], page["next"]) == ([third], third)
+    page = path.get(f"/task_instance/{running}/commands?limit=1&cursor={first}")
+    assert ([one["command_id"] for one in page["commands"]], page["next"]) == ([second], str(second))
+    last = path.get(f"/task_instance/{running}/commands?limit=1&cursor={page['next']}")
+    assert ([one["command_id"] for one in last["commands"]], last["next"]) == ([third], None)
     assert path.client.get("/api/v1/task_instance/999/commands").status_code == 404
 
 
