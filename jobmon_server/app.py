@@ -17,6 +17,7 @@ from jobmon_server.pages import views
 from jobmon_server.routes import BLUEPRINTS
 from jobmon_server.routes.api import health, metrics
 from jobmon_server.routes.http import authentication, error_handlers, openapi, request_guard
+from jobmon_server.routes.http.lazy_rule import LazyRule
 from jobmon_server.routes.http.long_poll import LongPolls
 from jobmon_server.settings.auth import NONE
 from jobmon_server.shared_counters import SharedCounters
@@ -44,6 +45,7 @@ def create_app(
     """
     settings = settings or Settings(auth=NONE)
     app = Flask("jobmon_server", static_folder=None, template_folder=None)
+    app.url_rule_class = LazyRule
     app.extensions["jobmon"] = Jobmon(
         database, settings, GroupCommit(database), LongPolls(settings.threads, closing)
     )

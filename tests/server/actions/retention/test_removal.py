@@ -107,11 +107,9 @@ def test_reports_that_come_while_rows_go_are_answered(path: Path, database: Data
         facts = {"report": "log_known_error", "error_state": "ERROR_FATAL", "error_message": "confirmed dead"}
         assert path.reports(*({"task_instance_id": one, **facts} for one in some))["applied"] == 300
     told: list[set[str]] = []
-    # Made by one thread: Python 3.11 does not compile, as Werkzeug does for its rules, in several at once.
-    app = create_app(database)
 
     def late(own: list[int]) -> None:
-        client = app.test_client()
+        client = create_app(database).test_client()
         for start in range(0, len(own), 20):
             items = [
                 {"task_instance_id": one, "report": "log_done", "worker_id": ME}
