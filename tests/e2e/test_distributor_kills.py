@@ -45,7 +45,7 @@ def test_it_may_be_killed_at_any_line(live_server: LiveServer, tmp_path: Path, p
         workflow_id, run_id, task_ids = bound(api, "echo {name} >> ran")
         command = [sys.executable, "-m", "tests.support.dying.distributor"]
         dying = subprocess.run(
-            [*command, live_server.url, str(tmp_path / "jobmon"), point],
+            [*command, live_server.url, str(tmp_path), point],
             env=jobmon.environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
             cwd=tmp_path,
             timeout=50,

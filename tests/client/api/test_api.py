@@ -95,4 +95,4 @@ def test_a_batch_reply_lists_what_needs_attention(api: Api, server: ScriptedServ
 def test_queries_carry_only_what_was_asked(api: Api, server: ScriptedServer) -> None:
     say(server, 200, tasks=[], next=None)
     api.workflow_tasks(5, status="DONE", limit=10)
-    assert server.calls[0][1] == "/api/v1/workflow/5/tasks?status=DONE&limit=10"
+    assert server.calls[0][1] == "/api/v1/workflow/5/tasks?status=DONE&limit=10&total=false"
