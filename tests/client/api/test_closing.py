@@ -11,6 +11,7 @@ from jobmon_client.errors import Closed, JobmonError
 from jobmon_client.http import Http
 from tests.client.scripted_server import ScriptedServer
 from tests.support.sockets import sockets_to
+from tests.support.waiting import eventually
 
 
 def open_sockets(server: ScriptedServer) -> int:
@@ -78,7 +79,8 @@ def test_to_close_twice_or_on_leaving_a_with_is_no_error(server: ScriptedServer)
 def test_the_socket_of_a_thread_that_ended_does_not_stay(server: ScriptedServer) -> None:
     api = Api(Http(server.url, budget=1))
     Callers(api, 3).call_again()
-    assert open_sockets(server) == 0
+    # A thread that was joined may still have to let go of what is its own.
+    eventually(lambda: open_sockets(server) == 0, what="the sockets are closed")
     api.health()
     api.close()
 
