@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
@@ -20,26 +21,34 @@ PATIENCE = 30.0
 """Seconds to wait until a connection is accepted, where no timeout says otherwise."""
 
 
+class BearerAuth(AuthBase):
+    """Adds the token that was given; no method of the session, which would then refer to itself and outlive its thread."""
+
+    def __init__(self, bearer: Bearer) -> None:
+        """Take the token from there at each request: it may be another later."""
+        self._bearer = bearer
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Sign a request."""
+        if self._bearer.given is not None:
+            request.headers["Authorization"] = f"Bearer {self._bearer.given}"
+        return request
+
+
 class TokenSession(requests.Session):
     """Proxies are taken from the environment; `.netrc`, which was made for others, is never read."""
 
     def __init__(self, server_url: str, bearer: Bearer) -> None:
         """Speak to one server."""
         super().__init__()
-        self._bearer = bearer
         parts = urlsplit(server_url)
         is_local = is_loopback(parts.hostname)
         # Looking for proxies in the environment costs as much as the call, and loopback has none.
         self.trust_env = not is_local
         # With an `auth` of its own, `requests` does not look for a .netrc.
-        self.auth = self._sign
+        self.auth = BearerAuth(bearer)
         if is_local and parts.scheme == "http":
             self.mount(f"{server_url.rstrip('/')}/", ProvingAdapter(bearer))
-
-    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._bearer.given is not None:
-            request.headers["Authorization"] = f"Bearer {self._bearer.given}"
-        return request
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         """Take the token out of a request that was redirected to another server; put nothing in its place."""

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from jobmon_client import Work, Workflow, gathered, resume, submit
+from jobmon_client import Workflow, resume, submit
 from jobmon_client.api.client import Api
 from jobmon_client.errors import NotFound, Refused
 from jobmon_client.http import Http
+from jobmon_client.running.submission import Work, gathered
 from jobmon_client.spec.definition import InvalidDefinition, TaskDefinition
 from jobmon_client.spec.files import load
 from jobmon_client.states import Outcome

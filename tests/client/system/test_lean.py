@@ -7,8 +7,8 @@ import sys
 
 CODE = """
 import sys
-from jobmon_client import lean
-lean.load_structlog()
+from jobmon_client.system import lazy_imports
+lazy_imports.load_structlog()
 assert "structlog" in sys.modules
 assert "rich" not in sys.modules
 import rich.console
@@ -21,8 +21,8 @@ def test_structlog_comes_without_rich_and_rich_can_be_had_afterwards() -> None:
 
 PUT_OFF = """
 import sys, threading
-from jobmon_client import lean
-lean.put_off("html", "difflib", "wave")
+from jobmon_client.system import lazy_imports
+lazy_imports.defer_imports("html", "difflib", "wave")
 import html, wave
 assert "html.entities" not in sys.modules and "difflib" in sys.modules
 found = []
@@ -38,7 +38,7 @@ assert sys.modules["html"] is not html and html.unescape is sys.modules["html"].
 from difflib import SequenceMatcher
 from html.entities import html5
 import html.parser
-lean.put_off("html", "json.tool")
+lazy_imports.defer_imports("html", "json.tool")
 assert html.escape("<") == "&lt;"
 """
 
@@ -50,8 +50,8 @@ def test_what_is_put_off_comes_when_it_is_used_by_any_number_of_threads() -> Non
 def test_structlog_comes_without_asyncio_and_asyncio_can_be_had_afterwards() -> None:
     code = """
 import sys
-from jobmon_client import lean
-lean.load_structlog()
+from jobmon_client.system import lazy_imports
+lazy_imports.load_structlog()
 assert "asyncio.events" not in sys.modules
 import asyncio, asyncio.subprocess
 assert asyncio.run(asyncio.sleep(0, 7)) == 7
