@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jobmon_client.system.private_files import open_bytes
+from jobmon_server.bench.deferred_signals import deferred_signals
 from jobmon_server.config import Settings, child_environment
 from jobmon_server.errors import ConfigurationError
 from jobmon_server.serving.server_file import read_url
@@ -32,19 +33,22 @@ def serving(settings: Settings) -> Iterator[tuple[str, int]]:
     command += ["--workers", str(settings.workers), "--threads", str(settings.threads)]
     # By the environment: a command line is everybody's to read, and the address may hold a password.
     environment = child_environment(database_url=settings.database_url, data_dir=settings.data_dir)
-    with open_bytes(log, "w") as output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=environment,
-            start_new_session=True,
-        )
+    process: subprocess.Popen[bytes] | None = None
     try:
+        # A signal while it is being started would leave a server that nobody ends.
+        with open_bytes(log, "w") as output, deferred_signals():
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment,
+                start_new_session=True,
+            )
         yield _url(settings.server_file, process, log), process.pid
     finally:
-        _end(process)
+        if process is not None:
+            _end(process)
 
 
 def _url(file: Path, process: subprocess.Popen[bytes], log: Path) -> str:

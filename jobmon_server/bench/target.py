@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.engine import URL, Connection, make_url
 
+from jobmon_server.bench.deferred_signals import deferred_signals
 from jobmon_server.config import SQLITE
 from jobmon_server.db.core.transaction import Database
 from jobmon_server.db.schema import lifecycle
@@ -34,7 +34,7 @@ def empty_database(url: str, name: str) -> Iterator[None]:
         raise Refused("Name the database too: mysql+pymysql://user:password@host/DATABASE, an empty one.")
     is_ours = False
     try:
-        with _undisturbed():
+        with deferred_signals():
             with lifecycle.usable(parsed) as database:
                 lifecycle.create_in_empty(database.engine)
             is_ours = True
@@ -55,18 +55,8 @@ def _new_files(url: str) -> list[Path]:
     return files
 
 
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let a signal wait until it is certain what was made here, or gone."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _take_out(url: URL, files: list[Path], name: str) -> None:
-    with _undisturbed():
+    with deferred_signals():
         with lifecycle.usable(url) as database:
             _drop(database, name)
         for file in files:
