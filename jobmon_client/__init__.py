@@ -42,7 +42,7 @@ _MODULES = {
     "submit": "running.submission",
     "wait": "running.workflow",
 }
-__all__ = sorted(_MODULES)  # noqa: PLE0605 - a house test compares it with what type checkers see
+__all__ = sorted(_MODULES)  # noqa: PLE0605 - a test compares it with what type checkers see
 
 
 if not TYPE_CHECKING:  # a name that is not public is an error to type checkers too

@@ -43,6 +43,7 @@ class Task:
 
         Raises:
             JobmonError: the workflow was not run yet, or there is no such attempt.
+            LookupError: the task was made by itself, not by a workflow.
         """
         if self._read_logs is None:
             raise LookupError(f"task {self.name!r} belongs to no workflow")

@@ -1,6 +1,6 @@
 """The keywords that make tasks, as types: what an editor completes and mypy checks.
 
-The names and what is allowed are those of `definition.SHARED_FIELDS`; a house test compares them.
+The names and what is allowed are those of `definition.SHARED_FIELDS`; a test compares them (tests/client/test_public_names.py).
 """
 
 from __future__ import annotations

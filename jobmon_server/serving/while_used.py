@@ -20,7 +20,7 @@ from jobmon_server.errors import JobmonServerError
 FIRST_SECONDS = 3.0
 PERIOD_SECONDS = 0.5
 GIVE_UP_SECONDS = 60.0
-"""Who is used by nobody and cannot read its database for so long ends: a later user starts another."""
+"""A server that nobody uses and that cannot read its database for so many seconds ends; a later user starts another."""
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +83,9 @@ class WhileUsed:
             left = self._database.read(count_kill_self)
         except (JobmonServerError, SQLAlchemyError):
             log.warning("cannot count what is left to kill", exc_info=True)
-            self._failing_since = self._failing_since or self._clock()
-            return self._clock() - self._failing_since >= GIVE_UP_SECONDS
+            now = self._clock()
+            if self._failing_since is None:
+                self._failing_since = now
+            return now - self._failing_since >= GIVE_UP_SECONDS
         self._failing_since = None
         return left == 0

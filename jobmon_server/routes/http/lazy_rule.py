@@ -1,4 +1,4 @@
-"""Rules of Werkzeug that are ready to match at once; what builds a URL of one is compiled when a URL is built.
+"""Werkzeug's URL rules; the function that builds a URL from a rule is compiled when a URL is first built.
 
 Compiling it for every rule took three quarters of the time that an application takes to be made (150 of 200 ms), and only
 the pages build URLs. This overrides a private method of Werkzeug, so `setup.cfg` bounds its version.
